@@ -1,0 +1,52 @@
+# The set-up is made once, in .venv, from the exact versions in requirements.lock; every target calls it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint format bench soak serve docs clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the exact versions of requirements.lock into $(VENV); this takes some minutes, once."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -rf partonomy_data.egg-info  # a second copy of the metadata, which goes stale
+	@touch $@
+
+demo: setup
+	@$(BIN)/partonomy demo --root $(or $(ROOT),demo)
+
+test: setup
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python benchmarks/masks.py
+	$(BIN)/python benchmarks/queries.py
+	$(BIN)/python benchmarks/ingest.py
+
+soak: setup
+	$(BIN)/python -m pytest -m soak -o timeout=7200
+
+serve: setup
+	@scripts/serve
+
+docs: setup
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) demo partonomy .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""What a row is: Arrow schemas of the tables, expectation suites, JSON schemas. No logic beyond look-up."""
