@@ -1,0 +1,87 @@
+"""Files of a source: safe names, fingerprints, the ids of photographs, and where photographs lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from partonomy_data.errors import SourceError
+from partonomy_data.sources.base import SourceFile
+
+
+def unsafe_name(name: str) -> str | None:
+    """Why a file name that a source wrote must not be opened, or None if it may be.
+
+    Refused are names that are absolute, climb with `..`, hold a NUL or a backslash, or are empty: they could leave
+    the source's folder. A link that leads out is caught where the file is opened (`inside`).
+    """
+    if not name or name.strip() != name:
+        return "it is empty or has blanks at its ends"
+    if "\0" in name or "\\" in name or any(ord(c) < 32 for c in name):
+        return "it holds a backslash or a control character"
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).drive:
+        return "it is absolute"
+    if ".." in PurePosixPath(name).parts:
+        return "it climbs out of its folder with '..'"
+    return None
+
+
+def inside(root: Path, name: str) -> Path | None:
+    """`root/name` if that is a file whose real place is within `root`; else None."""
+    path = root / name
+    if not path.is_file():
+        return None
+    return path if path.resolve().is_relative_to(root.resolve()) else None
+
+
+def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
+    """File name → `image_id`, for all the file names of a source.
+
+    The id is `<source>/<stem>`; with the folder (`<source>/<folder>/<stem>`) where two files share a stem; with the
+    extension too where that doesn't suffice.
+    """
+    names = sorted(set(file_names))
+    stems = Counter(PurePosixPath(name).stem for name in names)
+    full = Counter(str(PurePosixPath(name).with_suffix("")) for name in names)
+    ids = {}
+    for name in names:
+        path = PurePosixPath(name)
+        if stems[path.stem] == 1:
+            ids[name] = f"{source}/{path.stem}"
+        elif full[str(path.with_suffix(""))] == 1:
+            ids[name] = f"{source}/{path.with_suffix('')}"
+        else:
+            ids[name] = f"{source}/{path}"
+    return ids
+
+
+def sha256(path: Path) -> str:
+    """Hex SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprints(root: Path, paths: Sequence[Path]) -> list[SourceFile]:
+    """The SHA-256 and size of each file, in the order given; paths relative to `root`. Hashed in a few threads."""
+
+    def one(path: Path) -> SourceFile:
+        try:
+            return SourceFile(path.relative_to(root).as_posix(), sha256(path), path.stat().st_size)
+        except OSError as error:
+            raise SourceError(f"can't be read ({error.strerror})", where=str(path)) from error
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return list(pool.map(one, paths))
+
+
+def digest(*items: object) -> str:
+    """A short hex digest of the `repr`s of strings, numbers and tuples of these; for fingerprints."""
+    state = hashlib.blake2b(digest_size=16)
+    for item in items:
+        text = repr(item).encode()
+        state.update(len(text).to_bytes(8, "little"))
+        state.update(text)
+    return state.hexdigest()

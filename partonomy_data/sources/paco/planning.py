@@ -1,0 +1,171 @@
+"""Looks at PACO's files once: finds them, checks them, and splits them by photograph."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from partonomy_data.errors import SourceError
+from partonomy_data.sources import buckets, coco_json, files
+from partonomy_data.sources.base import Plan, Shard, SourceRequest
+from partonomy_data.sources.coco_json import Piece
+from partonomy_data.sources.paco.schema import Context, Header, Image
+from partonomy_data.sources.paco.vocabulary import vocabulary
+from partonomy_data.sources.records import Rejected
+
+_FILE = re.compile(r"paco_(?:lvis|ego4d)_v1_(train|val|test)(?:_dev)?\.json")
+_LARGEST_SIDE = 65_535
+_EXPECTED = "A PACO folder holds annotations/paco_lvis_v1_{train,val,test}.json or paco_ego4d_v1_*.json"
+
+
+def annotation_files(path: Path) -> list[Path]:
+    """PACO's JSON files in a folder, its `annotations/`, or the one file named. Raises SourceError if there is none."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise SourceError("there is no such file or folder", where=str(path), mend=_EXPECTED)
+    for folder in (path, path / "annotations"):
+        found = sorted(p for p in folder.glob("*.json") if _FILE.fullmatch(p.name)) if folder.is_dir() else []
+        if found:
+            return found
+    raise SourceError("no PACO annotation file is here", where=str(path), mend=_EXPECTED)
+
+
+def images_root(request: SourceRequest) -> Path:
+    """The folder that PACO's file names are relative to: the parent of train2017/, or where --images says."""
+    if request.images is not None:
+        return request.images
+    base = request.path.parent if request.path.is_file() else request.path
+    base = base.parent if base.name == "annotations" else base
+    return base / "images" if (base / "images").is_dir() else base
+
+
+def plan(request: SourceRequest, work: Path) -> Plan:
+    """See `base.Reader.plan`."""
+    paths = annotation_files(request.path)
+    headers = {path: _load(path) for path in paths}
+    rejected: list[Rejected] = []
+    names: set[str] = set()
+    kept = {path: _usable_images(header, path, names, rejected) for path, header in headers.items()}
+    ids = files.image_ids(request.name, (image.file_name for images in kept.values() for image in images))
+    chosen = buckets.choose(ids.values(), request.limit)
+    count = buckets.shard_count(len(chosen))
+    pieces: dict[int, list[dict[str, str]]] = {}
+    sizes: Counter[int] = Counter()
+    for path, header in headers.items():
+        made, lost = _split(path, header, kept[path], ids, chosen, count, work)
+        rejected += lost
+        context = _write_context(path, header, work)
+        for number, piece in made.items():
+            print_of = files.digest(piece.fingerprint, context.fingerprint)
+            pieces.setdefault(number, []).append(
+                {"piece": piece.path, "context": context.path, "fingerprint": print_of}
+            )
+            sizes[number] += piece.n_images
+    root = images_root(request)
+    shards = [_shard(request, root, number, count, pieces[number], sizes[number]) for number in sorted(pieces)]
+    words = vocabulary(category for header in headers.values() for category in header.categories)
+    whole = {part.object_key for part in words.parts}
+    repairs = Counter("json_byte_order_mark" for path in paths if coco_json.begins_with_mark(path))
+    repairs["category_without_parts"] = sum(name.key not in whole for name in words.objects)
+    found = files.fingerprints(paths[0].parent, paths)
+    return Plan(request.name, words, found, shards, root if root.is_dir() else None, rejected, dict(+repairs))
+
+
+def _load(path: Path) -> Header:
+    header = coco_json.load(path, Header)
+    kinds = {category.supercategory for category in header.categories}
+    if "OBJECT" not in kinds:
+        raise SourceError(
+            "this JSON is not PACO's: none of its categories has the supercategory OBJECT",
+            where=str(path),
+            mend=_EXPECTED,
+        )
+    return header
+
+
+def _usable_images(header: Header, path: Path, seen_names: set[str], rejected: list[Rejected]) -> list[Image]:
+    """The images that can be placed; the others are added to `rejected`, file names to `seen_names`."""
+    seen_ids: set[int] = set()
+    usable = []
+    for image in header.images:
+        unsafe = files.unsafe_name(image.file_name)
+        if unsafe:
+            rule, reason = "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
+        elif image.id in seen_ids or image.file_name in seen_names:
+            rule, reason = "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
+        elif not (0 < image.width <= _LARGEST_SIDE and 0 < image.height <= _LARGEST_SIDE):
+            rule, reason = "size_invalid", f"the size is {image.width}x{image.height}"
+        else:
+            seen_ids.add(image.id)
+            seen_names.add(image.file_name)
+            usable.append(image)
+            continue
+        row = msgspec.to_builtins(image)
+        rejected.append(Rejected(table="images", row_id=f"{path.name}#{image.id}", rule=rule, reason=reason, row=row))
+    return usable
+
+
+def _split(
+    path: Path, header: Header, usable: list[Image], ids: dict[str, str], chosen: set[str], count: int, work: Path
+) -> tuple[dict[int, Piece], list[Rejected]]:
+    shard_of = {}
+    for image in usable:
+        image.image_id = ids[image.file_name]
+        if image.image_id in chosen:
+            shard_of[image.id] = buckets.shard_of(buckets.image_prefix(image.image_id), count)
+    unusable = {image.id for image in header.images} - {image.id for image in usable}
+    part_ids = {category.id for category in header.categories if category.supercategory != "OBJECT"}
+    images = [*usable, *(image for image in header.images if image.id in unusable)]
+    pieces, lost = coco_json.split(
+        path.stem, images, header.annotations, shard_of, work, lambda row: table_of(row, part_ids), unusable
+    )
+    return pieces, [msgspec.structs.replace(row, row_id=f"{path.name}{row.row_id}") for row in lost]
+
+
+class _CategoryOnly(msgspec.Struct):
+    category_id: int
+
+
+def table_of(row: bytes, part_ids: Collection[int]) -> str:
+    """The table that an annotation would have entered, from as much of it as can be read."""
+    try:
+        category = msgspec.json.decode(row, type=_CategoryOnly).category_id
+    except msgspec.MsgspecError:
+        return "parts"
+    return "parts" if category in part_ids else "objects"
+
+
+def _write_context(path: Path, header: Header, work: Path) -> Piece:
+    context = Context(
+        split=_split_name(path),
+        categories=header.categories,
+        attributes=header.attributes,
+        attr_type_to_attr_idxs=header.attr_type_to_attr_idxs,
+    )
+    text = msgspec.json.encode(context)
+    target = work / f"{path.stem}-context.json"
+    target.write_bytes(text)
+    return Piece(str(target), files.digest(text), 0)
+
+
+def _split_name(path: Path) -> str:
+    named = _FILE.fullmatch(path.name)
+    return named.group(1) if named else ""
+
+
+def _shard(
+    request: SourceRequest, root: Path, number: int, count: int, pieces: list[dict[str, str]], n_images: int
+) -> Shard:
+    return Shard(
+        source=request.name,
+        number=number,
+        of=count,
+        fingerprint=files.digest("paco", *(piece["fingerprint"] for piece in pieces)),
+        n_images=n_images,
+        payload={"pieces": pieces, "images_root": str(root) if root.is_dir() else None},
+    )
