@@ -1,0 +1,92 @@
+"""The main job: sources in, a published version out.
+
+steps      the steps, which the Prefect flow runs too
+assemble   from finished shards to a staged version
+card       the README.md of a version
+runs       what is true of a run: times, settings, outcome
+workers    a pool of processes that can't be orphaned
+progress   how a build tells where it is
+code       the version of the code, as a digest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from partonomy_data.config import BuildConfig
+from partonomy_data.ingest.shard import ShardResult
+from partonomy_data.pipeline import steps
+from partonomy_data.pipeline.assemble import assemble
+from partonomy_data.pipeline.card import card
+from partonomy_data.pipeline.progress import Progress, Silent
+from partonomy_data.pipeline.runs import BuildReport, Clock, record, report
+from partonomy_data.pipeline.workers import pool
+from partonomy_data.sources.base import Plan
+from partonomy_data.store.lock import build_lock
+from partonomy_data.store.publish import publish
+from partonomy_data.taxonomy.names import Names
+from partonomy_data.taxonomy.overrides import Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Sources that were read, ready to be published."""
+
+    root: Path
+    workspace: steps.Workspace
+    config: BuildConfig
+    plans: Mapping[str, Plan]
+    names: Names
+    overrides: Overrides
+    results: Mapping[str, Sequence[ShardResult]]
+    clock: Clock
+
+
+def build(root: Path, config: BuildConfig, progress: Progress | None = None) -> BuildReport:
+    """Reads the sources of `config`, and publishes what they hold as a version of the store at `root`.
+
+    Identical content publishes no new version. Shards that an earlier build finished, even one that was killed, are
+    not done again. Raises UsageError (and its kinds SourceError and StoreError) with one clear line; the store is then
+    as it was before.
+    """
+    progress = progress or Silent()
+    steps.check(config)
+    overrides = steps.load_overrides(config)
+    root.mkdir(parents=True, exist_ok=True)
+    workspace, clock = steps.Workspace(root.resolve()), Clock()
+    with build_lock(root), pool(config.workers) as executor:
+        workspace.clear()
+        progress.stage("looking at the sources", len(config.sources))
+        plans = {}
+        for name, setting in sorted(config.sources.items()):
+            with clock.measure(f"plan {name}"):
+                plans[name] = steps.plan_source(name, setting, config.limit, workspace)
+            progress.advance()
+        names = steps.name_categories(plans, overrides)
+        results = {}
+        for name, plan in plans.items():
+            with clock.measure(f"read {name}"):
+                labels = steps.labels_of(name, plan, names)
+                results[name] = steps.ingest_source(plan, labels, config, workspace, executor, progress)
+        progress.stage("publishing", 1)
+        done = finish(Finished(root, workspace, config, plans, names, overrides, results, clock))
+        progress.advance()
+    return done
+
+
+def finish(finished: Finished) -> BuildReport:
+    """Assembles and publishes the version, records the run, and clears what is of no more use."""
+    clock, workspace = finished.clock, finished.workspace
+    with clock.measure("assemble"):
+        assembled = assemble(
+            workspace, finished.config, finished.plans, finished.names, finished.overrides, finished.results
+        )
+    with clock.measure("publish"):
+        readme = card(assembled.manifest, assembled.filled)
+        published = publish(finished.root, assembled.staged, assembled.manifest, readme=readme)
+    workspace.keep_only([result for shards in finished.results.values() for result in shards])
+    done = report(finished.root, published, assembled, clock)
+    record(finished.root, finished.config, done)
+    return done

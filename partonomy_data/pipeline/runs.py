@@ -1,0 +1,91 @@
+"""What is true of a run, not of the data: when it ran, how long each step took, what it was asked, what came of it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from partonomy_data.config import BuildConfig
+from partonomy_data.ingest.shard import Counts
+from partonomy_data.pipeline.assemble import Assembled
+from partonomy_data.pipeline.code import tool_version
+from partonomy_data.store import files
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.publish import Published
+
+
+class Clock:
+    """Seconds by step, in the order of the steps."""
+
+    def __init__(self) -> None:
+        self.started = datetime.now(UTC)
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Adds the seconds that the block takes to `step`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
+
+
+class BuildReport(msgspec.Struct, frozen=True):
+    """What a build came to."""
+
+    run_id: str
+    version: str
+    new: bool
+    """False if the content was published before."""
+    counts: dict[str, dict[str, Counts]]
+    rules: dict[str, dict[str, int]]
+    seconds: dict[str, float]
+
+    def total(self, table: str) -> Counts:
+        """The counts of a table over all sources."""
+        total = Counts()
+        for tables in self.counts.values():
+            total = total.plus(tables.get(table, Counts()))
+        return total
+
+    def warnings(self) -> list[str]:
+        """One line for each thing that the user should know, and would not see in the counts."""
+        lines = []
+        for source, rules in self.rules.items():
+            missing, images = rules.get("photograph_missing", 0), self.counts[source]["images"].out
+            if missing and missing == images:
+                lines.append(
+                    f"{source}: none of its photographs was found; give their folder with --images {source}=PATH"
+                )
+            elif missing:
+                lines.append(
+                    f"{source}: {missing:,} of {images:,} photographs were not found (rule photograph_missing)"
+                )
+            if not images:
+                lines.append(f"{source}: no photograph could be used; see the table quarantine")
+        return lines
+
+
+def report(root: Path, published: Published, assembled: Assembled, clock: Clock) -> BuildReport:
+    """The report of a build that has just published; makes the run's folder."""
+    run_id = f"{clock.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    seconds = {step: round(value, 3) for step, value in clock.seconds.items()}
+    (Layout(root).runs / run_id).mkdir(parents=True, exist_ok=True)
+    return BuildReport(run_id, published.version, published.new, assembled.counts, assembled.rules, seconds)
+
+
+def record(root: Path, config: BuildConfig, done: BuildReport) -> None:
+    """Writes `runs/<run_id>/run.json`: the report, the settings (with the places of the sources), the tool's version."""
+    content = {
+        "tool": tool_version(),
+        "config": msgspec.to_builtins(config),
+        "report": msgspec.to_builtins(done),
+    }
+    files.write_json(Layout(root).runs / done.run_id / "run.json", content)

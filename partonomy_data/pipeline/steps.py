@@ -1,0 +1,131 @@
+"""The steps of a build. `partonomy_data.pipeline.build` runs them in order; the Prefect flow runs the same ones as tasks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from partonomy_data.config import BuildConfig, SourceSetting, excluded
+from partonomy_data.errors import SourceError, UsageError
+from partonomy_data.ingest.labels import Labels, make
+from partonomy_data.ingest.shard import ShardJob, ShardResult, ingest
+from partonomy_data.pipeline.code import code_digest
+from partonomy_data.pipeline.progress import Progress
+from partonomy_data.sources.base import Plan, SourceRequest, reader
+from partonomy_data.store.layout import Layout
+from partonomy_data.taxonomy import names as taxonomy_names
+from partonomy_data.taxonomy import overrides as taxonomy_overrides
+from partonomy_data.taxonomy.names import Names
+from partonomy_data.taxonomy.overrides import Overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where a build keeps what it makes on the way: all under the store's `work/`, on the store's file system."""
+
+    root: Path
+
+    @property
+    def shards(self) -> Path:
+        """Finished shards, each in a folder named by its content."""
+        return Layout(self.root).work / "shards"
+
+    @property
+    def spool(self) -> Path:
+        """Sources split by photograph; of no use after the build."""
+        return Layout(self.root).work / "spool"
+
+    @property
+    def staging(self) -> Path:
+        """The next version, until it is published."""
+        return Layout(self.root).work / "staging"
+
+    def clear(self) -> None:
+        """Removes what an earlier build left half done; finished shards stay. Call it with the build lock held."""
+        for folder in (self.spool, self.staging):
+            shutil.rmtree(folder, ignore_errors=True)
+        if self.shards.is_dir():
+            for folder in self.shards.glob("*.tmp"):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_only(self, results: Sequence[ShardResult]) -> None:
+        """Removes finished shards that this build did not use, and the spool."""
+        used = {result.key for result in results}
+        for folder in self.shards.iterdir() if self.shards.is_dir() else ():
+            if folder.name not in used:
+                shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.spool, ignore_errors=True)
+
+
+def plan_source(name: str, setting: SourceSetting, limit: int | None, workspace: Workspace) -> Plan:
+    """Looks at one source. Raises SourceError if it isn't there or isn't that dataset."""
+    path = Path(setting.path)
+    if not path.exists():
+        raise SourceError(
+            "there is no such file or folder", where=f"{name}: {path}", mend="Check the path given to --source"
+        )
+    images = Path(setting.images) if setting.images else None
+    if images is not None and not images.is_dir():
+        raise SourceError("there is no such folder", where=f"{name}: {images}", mend="Check the path given to --images")
+    spool = workspace.spool / name
+    spool.mkdir(parents=True, exist_ok=True)
+    return reader(name).plan(SourceRequest(name, path.resolve(), images and images.resolve(), limit), spool)
+
+
+def name_categories(plans: Mapping[str, Plan], overrides: Overrides) -> Names:
+    """The canonical names of all sources' categories."""
+    return taxonomy_names.build({name: plan.vocabulary for name, plan in plans.items()}, overrides)
+
+
+def labels_of(source: str, plan: Plan, names: Names) -> Labels:
+    """The names of one source as look-ups for its shards."""
+    return make(plan.vocabulary, names.sources[source])
+
+
+def ingest_source(
+    plan: Plan, labels: Labels, config: BuildConfig, workspace: Workspace, executor: Executor, progress: Progress
+) -> list[ShardResult]:
+    """Does all shards of a source, several at once, and returns their results in order.
+
+    The first shard that fails stops the others; those that were finished are kept for the next build.
+    """
+    exclude = excluded(config.exclude)
+    jobs = [
+        ShardJob(
+            shard=shard,
+            labels=labels,
+            images_root=None if plan.images_root is None else str(plan.images_root),
+            folder=str(workspace.shards),
+            code=code_digest(),
+            exclude=exclude,
+        )
+        for shard in plan.shards
+    ]
+    progress.stage(f"reading {plan.source}", sum(job.shard.n_images for job in jobs))
+    running = {executor.submit(ingest, job): job for job in jobs}
+    results = []
+    try:
+        for future in as_completed(running):
+            results.append(future.result())
+            progress.advance(running[future].shard.n_images)
+    finally:
+        for future in running:
+            future.cancel()
+    return sorted(results, key=lambda result: result.number)
+
+
+def load_overrides(config: BuildConfig) -> Overrides:
+    """The overrides file of a config, or none. Raises UsageError."""
+    return taxonomy_overrides.load(Path(config.overrides)) if config.overrides else taxonomy_overrides.overrides()
+
+
+def check(config: BuildConfig) -> None:
+    """Raises UsageError for a config that can't be built: no source, or --images for a source that isn't one."""
+    if not config.sources:
+        raise UsageError("no source was given", mend="Name at least one, as in --source pascal_part=/data/pascal_part")
+    for name in config.sources:
+        reader(name)
+    excluded(config.exclude)
