@@ -1,0 +1,209 @@
+"""The flow `build-partonomy`: one task for looking at each source, one for reading it, one for publishing.
+
+The number of tasks doesn't grow with the data: a source's shards run in a pool of processes inside its task. A task may
+be run again at any time, because what it makes is kept under the digest of what went into it, by the library and not by
+Prefect's cache: a retry, a second run, or a run after a crash takes up what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from partonomy_data.demo.job import prepare
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from prefect.utilities.annotations import quote
+
+from flows.artifacts import publish_report
+from flows.progress import ArtifactProgress
+from partonomy_data import config as settings
+from partonomy_data.pipeline import Finished, finish, steps
+from partonomy_data.pipeline.progress import Progress, Silent
+from partonomy_data.pipeline.runs import BuildReport, Clock
+from partonomy_data.pipeline.workers import pool
+from partonomy_data.config import BuildConfig
+from partonomy_data.errors import UsageError
+from partonomy_data.ingest.labels import Labels
+from partonomy_data.ingest.shard import ShardResult
+from partonomy_data.sources.base import Plan
+from partonomy_data.store.lock import build_lock
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Whom `run` wants to be told of progress: it can't be a parameter of the flow, as those are JSON.
+_LISTENER: ContextVar[Progress] = ContextVar("listener", default=Silent())  # noqa: B039 - Silent has no state
+
+
+def _retry(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Wrong input stays wrong; anything else (a full disk, a lost worker) is worth another try."""
+    return not isinstance(state.data, UsageError)
+
+
+def _refusing(call: Callable[[], T]) -> T | State[Any]:
+    """What `call` returns; wrong input as a failed state with its one line, and no traceback in the log."""
+    try:
+        return call()
+    except UsageError as error:
+        return Failed(message=str(error), data=error)
+
+
+@task(
+    name="look at a source",
+    task_run_name="look at {name}",
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=_retry,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def plan_source(name: str, config: BuildConfig, workspace: steps.Workspace) -> Any:
+    """Finds the source's files, checks them, and splits them into shards."""
+    return _refusing(lambda: steps.plan_source(name, config.sources[name], config.limit, workspace))
+
+
+@task(
+    name="read a source",
+    task_run_name="read {name}",
+    retries=2,
+    retry_delay_seconds=5,
+    retry_condition_fn=_retry,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def read_source(
+    name: str,
+    plan: Plan,
+    labels: Labels,
+    config: BuildConfig,
+    workspace: steps.Workspace,
+    executor: Executor,
+    progress: Progress,
+) -> Any:
+    """Does the source's shards, several at once."""
+    return _refusing(lambda: steps.ingest_source(plan, labels, config, workspace, executor, progress))
+
+
+@task(
+    name="publish",
+    retries=1,
+    retry_delay_seconds=5,
+    retry_condition_fn=_retry,
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
+def publish(finished: Finished) -> Any:
+    """Makes the taxonomy, accounts for every row, and renames the version into place."""
+    return _refusing(lambda: finish(finished))
+
+
+@flow(name="build-partonomy", persist_result=False)
+def build_partonomy(
+    root: str = "partonomy",
+    sources: dict[str, str] | None = None,
+    images: dict[str, str] | None = None,
+    exclude: str | None = None,
+    limit: int | None = None,
+    overrides: str | None = None,
+    workers: int | None = None,
+    config: str | None = None,
+    demo: Literal["small", "medium", "large"] | None = None,
+) -> Any:
+    """Reads the sources and publishes what they hold as a new version of the store at `root`.
+
+    `sources` and `images` map names to folders; `config` is a YAML file with the same settings, which the others win
+    over. `demo` draws a world of that size, if no source is given.
+    """
+    try:
+        base = settings.load(Path(config)) if config else BuildConfig()
+        wanted = settings.merged(
+            base,
+            sources=sources or {},
+            images=images or {},
+            exclude=exclude,
+            limit=limit,
+            overrides=overrides,
+            workers=workers,
+        )
+        if demo is not None and not wanted.sources:
+            wanted = prepare(
+                Path(root), size=demo, world_seed=0, photo_seed=0, workers=workers, progress=_LISTENER.get()
+            )
+        return Completed(message="published", data=_build(Path(root), wanted, _LISTENER.get()))
+    except UsageError as error:
+        return Failed(message=str(error), data=error)
+
+
+def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
+    """The steps of `partonomy_data.pipeline.build`, each as a task."""
+    progress = ArtifactProgress(listener)
+    steps.check(config)
+    overrides = steps.load_overrides(config)
+    root.mkdir(parents=True, exist_ok=True)
+    workspace, clock = steps.Workspace(root.resolve()), Clock()
+    with build_lock(root), pool(config.workers) as executor:
+        workspace.clear()
+        plans: dict[str, Plan] = {}
+        for name in sorted(config.sources):
+            with clock.measure(f"plan {name}"):
+                plans[name] = _result(plan_source(name, quote(config), quote(workspace), return_state=True))
+        names = steps.name_categories(plans, overrides)
+        results: dict[str, list[ShardResult]] = {}
+        for name, plan in plans.items():
+            labels = steps.labels_of(name, plan, names)
+            with clock.measure(f"read {name}"):
+                results[name] = _result(
+                    read_source(
+                        name,
+                        quote(plan),
+                        quote(labels),
+                        quote(config),
+                        quote(workspace),
+                        quote(executor),
+                        quote(progress),
+                        return_state=True,
+                    )
+                )
+        finished = Finished(root, workspace, config, plans, names, overrides, results, clock)
+        done: BuildReport = _result(publish(quote(finished), return_state=True))
+    publish_report(done, str(root))
+    for line in done.warnings():
+        get_run_logger().warning("%s", line)
+    return done
+
+
+def _result(state: State[Any]) -> Any:
+    """A task's result. Raises the UsageError that it met, or whatever made it fail."""
+    if isinstance(state.data, UsageError):
+        raise state.data
+    return state.result()
+
+
+def run(root: Path, config: BuildConfig, progress: Progress | None = None) -> BuildReport:
+    """The runner `prefect` (see `partonomy_data.runners`): the flow, in this process, recorded by a Prefect server.
+
+    The server is the one at $PREFECT_API_URL; else a temporary one is started. Raises what `build` raises.
+    """
+    token = _LISTENER.set(progress or Silent())
+    try:
+        state: Any = build_partonomy(
+            root=str(root),
+            sources={name: one.path for name, one in config.sources.items()},
+            images={name: one.images for name, one in config.sources.items() if one.images},
+            exclude=config.exclude,
+            limit=config.limit,
+            overrides=config.overrides,
+            workers=config.workers,
+            return_state=True,
+        )
+    finally:
+        _LISTENER.reset(token)
+    done: BuildReport = _result(state)
+    return done
