@@ -1,0 +1,36 @@
+"""Masks as checked run lengths, on pycocotools.
+
+They are made from whatever sources write, checked and measured in bulk, and combined without going dense.
+"""
+
+from partonomy_data.masks.algebra import area, box, containment, equal, intersection, iou, union
+from partonomy_data.masks.encoding import Encoded, encode, encode_many
+from partonomy_data.masks.guard import Measured, from_compressed, measure
+from partonomy_data.masks.polygons import from_polygons
+from partonomy_data.masks.rle import Rle, RleJson, Segmentation, decode, from_bitmap, from_counts, to_json
+from partonomy_data.masks.rules import RULES
+
+__all__ = [
+    "RULES",
+    "Encoded",
+    "Measured",
+    "Rle",
+    "RleJson",
+    "Segmentation",
+    "area",
+    "box",
+    "containment",
+    "decode",
+    "encode",
+    "encode_many",
+    "equal",
+    "from_bitmap",
+    "from_compressed",
+    "from_counts",
+    "from_polygons",
+    "intersection",
+    "iou",
+    "measure",
+    "to_json",
+    "union",
+]

@@ -1,0 +1,131 @@
+"""Publishing: a staged folder becomes a version, whole and at once, and then the current one.
+
+The order is what makes a crash harmless: all files are on disk before the folder gets its name, the folder has its
+name before CURRENT says it, and CURRENT says it before the catalog shows it. Until CURRENT moves, readers see the old
+version; whatever was left undone is done by publishing the same content again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from partonomy_data.errors import StoreError
+from partonomy_data.store import catalog, manifest, parquet
+from partonomy_data.store.files import (
+    files_under,
+    fsync_folder,
+    fsync_tree,
+    is_leftover,
+    json_text,
+    make_read_only,
+    remove_tree,
+    sha256_of_all,
+    write_text,
+)
+from partonomy_data.store.layout import CARD, MANIFEST, Layout
+from partonomy_data.store.lock import pointer_lock
+from partonomy_data.store.manifest import FileEntry
+from partonomy_data.store.pointer import read_current, set_current
+from schemas.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing came to: the version's name, and whether it is a new one."""
+
+    version: str
+    new: bool
+
+
+def publish(
+    root: Path,
+    staged: Path,
+    given: Mapping[str, Any],
+    *,
+    readme: str,
+    extras: Mapping[str, str] | None = None,
+) -> Published:
+    """Makes the staged folder a version and the current one; the same content again only moves CURRENT to it.
+
+    `staged` lies on the store's file system (in `work/`) and holds `<table>/**/*.parquet`, written by
+    `parquet.write`, and nothing else; tables that are missing get an empty file. It is gone afterwards. `given` is
+    what the manifest says beside the version's name, parent, rows and files. `extras` are further texts at the top
+    of the version's folder by file name (`croissant.json`). Raises StoreError, with the store as it was, if the
+    staged folder isn't as it should be.
+    """
+    texts = {MANIFEST, CARD, *(extras or {})}
+    entries = entries_of(staged, texts)
+    version = manifest.version_name(entries)
+    target = Layout(root).version(version)
+    root.mkdir(parents=True, exist_ok=True)
+    if staged.stat().st_dev != root.stat().st_dev:
+        raise StoreError("lies on another file system than the store", where=str(staged), mend="stage in work/")
+    with pointer_lock(root):
+        new = bool(manifest.damages(root, version))
+        if new:
+            content = manifest.content(given, entries, read_current(root))
+            for name, text in {**(extras or {}), CARD: readme, MANIFEST: json_text(content)}.items():
+                write_text(staged / name, text)
+            make_read_only(files_under(staged))
+            fsync_tree(staged)
+            if target.exists():  # what lies there under this name is damaged
+                remove_tree(target, aside=_aside(root, version))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(staged, target)
+            fsync_folder(target.parent)
+            fsync_folder(root)
+        set_current(root, version)
+        catalog.build(root)
+    if not new:
+        shutil.rmtree(staged)
+    return Published(version, new)
+
+
+def entries_of(staged: Path, texts: Collection[str] = ()) -> list[FileEntry]:
+    """The staged files with their rows, bytes and digests, after filling in empty files for tables without any.
+
+    What an interrupted attempt left is removed: half-written files, and the `texts` at the folder's top. Raises
+    StoreError for a file that doesn't belong there, or whose columns aren't the table's.
+    """
+    if not staged.is_dir():
+        raise StoreError("there is no staged folder here", where=str(staged))
+    for path in files_under(staged):
+        if is_leftover(path) or (path.parent == staged and path.name in texts):
+            path.unlink()
+    for name in TABLES:
+        if not any((staged / name).rglob("*.parquet")):
+            parquet.empty(name, staged / name / parquet.EMPTY_FILE)
+    paths = files_under(staged)
+    rows = [_checked_rows(path, path.relative_to(staged).as_posix()) for path in paths]
+    digests = sha256_of_all(paths)
+    return [
+        FileEntry(path.relative_to(staged).as_posix(), n_rows, path.stat().st_size, digest)
+        for path, n_rows, digest in zip(paths, rows, digests, strict=True)
+    ]
+
+
+def _checked_rows(path: Path, relative: str) -> int:
+    if not manifest.is_table_file(relative) or path.is_symlink():
+        raise StoreError("does not belong into a version", where=str(path))
+    table = relative.split("/", 1)[0]
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, n_rows = file.schema_arrow, int(file.metadata.num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError("is not a Parquet file that can be read", where=str(path)) from error
+    if not schema.equals(parquet.written_schema(table)):
+        raise StoreError(f"has other columns than table {table}", where=str(path))
+    return n_rows
+
+
+def _aside(root: Path, version: str) -> Path:
+    return Layout(root).work / f"damaged-{version}-{time.time_ns()}"
