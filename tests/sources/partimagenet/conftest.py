@@ -80,9 +80,7 @@ def write_json() -> Callable[..., Path]:
 def write_map() -> Callable[..., Path]:
     """Writes a label map of 40 x 60 pixels: background, and rectangles (top, left, bottom, right) of labels."""
 
-    def write(
-        path: Path, labels: dict[tuple[int, int, int, int], int], background: int = 40, mode: str = "L"
-    ) -> Path:
+    def write(path: Path, labels: dict[tuple[int, int, int, int], int], background: int = 40, mode: str = "L") -> Path:
         pixels = np.full((40, 60), background, dtype=np.uint8)
         for (top, left, bottom, right), label in labels.items():
             pixels[top:bottom, left:right] = label

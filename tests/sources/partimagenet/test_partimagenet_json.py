@@ -107,12 +107,8 @@ def test_rings_of_two_points_pass_untouched_to_the_masks_where_one_rule_decides(
     assert encoded.areas.tolist() == [{"": 150, "degenerate_ring": 100}.get(outcome, 0)]
 
 
-def test_a_stated_area_of_zero_does_not_decide(
-    tmp_path: Path, write_json: Write, square: Square, read: Reads
-) -> None:
-    write_json(
-        tmp_path / "train.json", [f"{DOG}_1.JPEG"], [square(1, 0, 0, area=0), square(2, 0, 1, area=0.0)]
-    )
+def test_a_stated_area_of_zero_does_not_decide(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:
+    write_json(tmp_path / "train.json", [f"{DOG}_1.JPEG"], [square(1, 0, 0, area=0), square(2, 0, 1, area=0.0)])
     found = read(tmp_path)
     assert len(found.parts(f"{DOG}_1.JPEG")) == 2
     assert found.repairs.count("area_zero") == 2
@@ -191,9 +187,7 @@ def test_categories_that_are_no_part_and_unknown_ones_are_quarantined(
     assert [p.source_category for p in found.plan.vocabulary.parts] == ["Quadruped Head"]
 
 
-def test_category_ids_are_those_of_each_file(
-    tmp_path: Path, write_json: Write, square: Square, read: Reads
-) -> None:
+def test_category_ids_are_those_of_each_file(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:
     turned = [
         {"id": 1, "name": "Quadruped Head", "supercategory": "Quadruped"},
         {"id": 0, "name": "Quadruped Body", "supercategory": "Quadruped"},
@@ -205,9 +199,7 @@ def test_category_ids_are_those_of_each_file(
     assert found.parts(f"{DOG}_2.JPEG") == ["Quadruped Body"]
 
 
-def test_annotation_ids_that_are_there_twice(
-    tmp_path: Path, write_json: Write, square: Square, read: Reads
-) -> None:
+def test_annotation_ids_that_are_there_twice(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:
     rows = [square(1, 0, 0), square(1, 0, 1), square(2, 0, 2), square(2, 0, 2), square(1, 1, 3)]
     write_json(tmp_path / "train.json", [f"{DOG}_1.JPEG", f"{DOG}_2.JPEG"], rows)
     found = read(tmp_path)
@@ -217,9 +209,7 @@ def test_annotation_ids_that_are_there_twice(
     assert [p.key for p in found.of[f"{DOG}_2.JPEG"].parts] == ["1"]
 
 
-def test_image_ids_that_are_there_twice(
-    tmp_path: Path, write_json: Write, square: Square, read: Reads
-) -> None:
+def test_image_ids_that_are_there_twice(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:
     row = {"id": 4, "file_name": f"{DOG}_1.JPEG", "height": 40, "width": 60}
     write_json(tmp_path / "train.json", [row, row, {**row, "file_name": f"{DOG}_2.JPEG"}], [square(1, 4, 0)])
     found = read(tmp_path)
@@ -311,9 +301,7 @@ def test_both_releases_in_one_folder_are_read_once_ood_first(
     assert found.rejected[0].row_id == "PartImageNet_Seg/annotations/train/train.json#0"
 
 
-def test_every_row_is_read_or_rejected(
-    tmp_path: Path, write_json: Write, square: Square, read: Reads
-) -> None:
+def test_every_row_is_read_or_rejected(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:
     images = [f"{wnid}_{i}.JPEG" for wnid in (DOG, BIRD, BUS) for i in range(5)] + ["nonsense.jpg"]
     rows = [square(i, i % 18, (7 * i) % 43, iscrowd=int(i % 13 == 0)) for i in range(400)]
     write_json(tmp_path / "train.json", images, rows)

@@ -21,8 +21,7 @@ def _touch(root: Path, *names: str) -> None:
 
 def _found(path: Path) -> list[tuple[str, str, str]]:
     return [
-        (one.release, one.split, "json" if one.json else f"{len(one.maps or {})} maps")
-        for one in layout.find(path)
+        (one.release, one.split, "json" if one.json else f"{len(one.maps or {})} maps") for one in layout.find(path)
     ]
 
 
@@ -65,9 +64,7 @@ def test_both_releases_are_found_ood_first(tmp_path: Path) -> None:
     ("name", "split"),
     [("train.json", "train"), ("partimagenet_val_joint.json", "val"), ("constrained.json", "")],
 )
-def test_a_file_that_is_named_is_taken_with_the_split_in_its_name(
-    tmp_path: Path, name: str, split: str
-) -> None:
+def test_a_file_that_is_named_is_taken_with_the_split_in_its_name(tmp_path: Path, name: str, split: str) -> None:
     _touch(tmp_path, name)
     assert _found(tmp_path / name) == [("file", split, "json")]
 
@@ -83,9 +80,7 @@ def test_a_file_that_is_named_is_taken_with_the_split_in_its_name(
         (["notes.txt", "a", "b", "c", "d"], "it holds a, b, c, d, …"),
     ],
 )
-def test_another_folder_is_refused_with_what_it_looks_like(
-    tmp_path: Path, files: list[str], looks: str
-) -> None:
+def test_another_folder_is_refused_with_what_it_looks_like(tmp_path: Path, files: list[str], looks: str) -> None:
     _touch(tmp_path, *files)
     with pytest.raises(SourceError) as refused:
         layout.find(tmp_path)

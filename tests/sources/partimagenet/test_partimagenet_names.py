@@ -45,9 +45,7 @@ def test_the_wnid_is_what_stands_before_the_underscore(file_name: str, wnid: str
         ("bicycle", "vehicle", None),
     ],
 )
-def test_a_part_is_the_category_without_its_supercategory(
-    category: str, supercategory: str, part: str | None
-) -> None:
+def test_a_part_is_the_category_without_its_supercategory(category: str, supercategory: str, part: str | None) -> None:
     assert names.part_words(category, supercategory) == part
 
 

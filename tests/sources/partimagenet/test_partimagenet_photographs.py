@@ -59,9 +59,7 @@ def test_photographs_are_found_in_every_layout(
     assert ("file_name_without_folder" in found.repairs) is ("/" in path)
 
 
-def test_without_any_photograph_there_is_no_folder_of_images(
-    source: Path, tmp_path: Path, read: Reads
-) -> None:
+def test_without_any_photograph_there_is_no_folder_of_images(source: Path, tmp_path: Path, read: Reads) -> None:
     assert read(source).plan.images_root is None
     assert read(source, images=tmp_path / "none").plan.images_root is None
 

@@ -61,9 +61,7 @@ def test_a_limit_keeps_the_same_photographs_as_they_are_in_the_whole(
 ) -> None:
     rows = [square(i, i, 0) for i in range(40)]
     write_json(tmp_path / "train.json", [f"{DOG}_{i}.JPEG" for i in range(30)], rows[:30])
-    write_json(
-        tmp_path / "val.json", [f"{BIRD}_{i}.JPEG" for i in range(10)], [square(i, i, 13) for i in range(10)]
-    )
+    write_json(tmp_path / "val.json", [f"{BIRD}_{i}.JPEG" for i in range(10)], [square(i, i, 13) for i in range(10)])
     whole, part = read(tmp_path), read(tmp_path, limit=7)
     chosen = buckets.choose((p.image_id for p in whole.photographs), 7)
     assert {p.image_id for p in part.photographs} == chosen

@@ -70,9 +70,7 @@ def test_parts_and_rejections_account_for_every_label(
     assert [row.rule for row in parts.rejected] == [expected[v] for v in (15, 255) if (labels == v).any()]
 
 
-def test_two_regions_of_a_head_hint_at_several_instances(
-    tmp_path: Path, write_map: Write, read: Reads
-) -> None:
+def test_two_regions_of_a_head_hint_at_several_instances(tmp_path: Path, write_map: Write, read: Reads) -> None:
     write_map(tmp_path / "annotations/val" / f"{DOG}_1.png", {(0, 0, 9, 9): 0, (0, 30, 9, 39): 0})
     (photo,) = read(tmp_path).photographs
     assert (len(photo.parts), len(photo.objects), photo.objects[0].merged) == (1, 1, True)
@@ -97,9 +95,7 @@ def test_unknown_and_foreign_labels_are_quarantined_and_the_others_kept(
     found = read(tmp_path)
     assert found.rules == [("parts", "foreign_supercategory"), *[("parts", "label_unknown")] * 2]
     assert found.parts(f"{DOG}_1.JPEG") == ["Quadruped Head", "Quadruped Body"]
-    assert {row.row_id for row in found.rejected} == {
-        f"partimagenet/{DOG}_1#label:{v}" for v in (13, 41, 255)
-    }
+    assert {row.row_id for row in found.rejected} == {f"partimagenet/{DOG}_1#label:{v}" for v in (13, 41, 255)}
 
 
 def test_an_unreadable_map_costs_its_own_photograph(tmp_path: Path, write_map: Write, read: Reads) -> None:
@@ -118,9 +114,7 @@ def test_an_unreadable_map_costs_its_own_photograph(tmp_path: Path, write_map: W
     assert not any(str(tmp_path) in row.reason for row in found.rejected), "the same on every machine"
 
 
-def test_a_map_of_background_is_a_photograph_without_objects(
-    tmp_path: Path, write_map: Write, read: Reads
-) -> None:
+def test_a_map_of_background_is_a_photograph_without_objects(tmp_path: Path, write_map: Write, read: Reads) -> None:
     write_map(tmp_path / "annotations/train" / f"{DOG}_1.png", {})
     (photo,) = read(tmp_path).photographs
     assert (photo.objects, photo.parts) == ([], [])

@@ -1,0 +1,36 @@
+"""The demo as a job: draws the world beside the store, and says what can be done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from partonomy_data.pipeline.progress import Progress
+from partonomy_data.config import BuildConfig, SourceSetting
+from partonomy_data.demo import SIZES, write
+from partonomy_data.errors import UsageError
+
+
+def prepare(
+    root: Path, *, size: str, world_seed: int, photo_seed: int, workers: int | None, progress: Progress
+) -> BuildConfig:
+    """Draws the demo world into `root/demo`, in the four datasets' own formats, and returns how to build it."""
+    if size not in SIZES:
+        raise UsageError(f"there is no demo world of size {size!r}", mend=f"Choose one of {', '.join(SIZES)}")
+    folder = root / "demo"
+    progress.stage("drawing the demo world", 1)
+    world = write(folder, size=size, world_seed=world_seed, photo_seed=photo_seed, processes=workers)
+    progress.advance()
+    sources = {name: SourceSetting(str(path)) for name, path in sorted(world.sources.items())}
+    return BuildConfig(sources=sources, workers=workers)
+
+
+def next_steps(root: Path) -> str:
+    """What to try on a store that has just been built, as commands that can be copied."""
+    where = "" if str(root) == "partonomy" else f" --root {root}"
+    return f"""
+What next:
+  partonomy query{where} "SELECT object_category, count(*) AS n FROM objects GROUP BY 1 ORDER BY n DESC LIMIT 10"
+  partonomy query{where} "SELECT * FROM part_graph WHERE frequency < 0.05"
+  partonomy versions{where}
+  duckdb -readonly {root}/catalog.duckdb          the same tables, as views
+  docs/queries.md                           more questions that the tables answer"""
