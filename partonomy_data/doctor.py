@@ -82,9 +82,9 @@ def _prefect() -> list[Finding]:
     if prefect is None or fastapi is None:
         return []
     numbers = tuple(int(part) for part in fastapi.split(".")[:2])
-    if prefect.startswith("3.8.") and numbers >= (0, 155):
+    if prefect.startswith("3.8.") and numbers >= (0, 151):
         line = f"Prefect {prefect} can't start its server with fastapi {fastapi}"
-        return [Finding(True, line, "pip install 'fastapi<0.155'")]
+        return [Finding(True, line, "pip install 'fastapi<0.151'")]
     where = os.environ.get("PREFECT_API_URL")
     return [
         Finding(False, f"Prefect {prefect}, " + (f"server at {where}" if where else "a temporary server for each run"))

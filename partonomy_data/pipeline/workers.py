@@ -5,10 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -28,14 +28,14 @@ class InProcess(Executor):
         return future
 
 
-def _follow_parent() -> None:
-    """Ends this worker as soon as it is an orphan: a killed build must not leave processes behind."""
-    parent = os.getppid()
+def _end_with(lifeline: Connection) -> None:
+    """Ends this worker as soon as the other end of `lifeline` is closed: a killed build must not leave processes behind."""
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
+        try:
+            lifeline.recv()
+        except (EOFError, OSError):
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
@@ -49,8 +49,12 @@ def pool(workers: int | None) -> Iterator[Executor]:
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["partonomy_data.ingest.shard"])
-    executor = ProcessPoolExecutor(count, mp_context=context, initializer=_follow_parent)
+    # Only this process holds the writing end, so that the system closes it whatever way this process ends.
+    reading, writing = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with, initargs=(reading,))
     try:
         yield executor
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+        writing.close()
+        reading.close()

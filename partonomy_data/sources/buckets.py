@@ -35,7 +35,5 @@ def choose(image_ids: Iterable[str], limit: int | None) -> set[str]:
     if limit is None or len(ids) <= limit:
         return ids
     return set(
-        sorted(
-            ids, key=lambda image_id: blake2b(image_id.encode(), digest_size=16, person=b"limit").digest()
-        )[:limit]
+        sorted(ids, key=lambda image_id: blake2b(image_id.encode(), digest_size=16, person=b"limit").digest())[:limit]
     )

@@ -51,9 +51,7 @@ def parts(path: Path, image_id: str, wnid: str, supercategory: str | None) -> tu
     return found, labels.shape[0], labels.shape[1]
 
 
-def _add(
-    found: Parts, bitmap: np.ndarray[tuple[int, int], np.dtype[np.bool_]], label: int, wnid: str
-) -> None:
+def _add(found: Parts, bitmap: np.ndarray[tuple[int, int], np.dtype[np.bool_]], label: int, wnid: str) -> None:
     """Adds the part that a label draws."""
     category, supercategory = label_maps.LABELS[label]
     applied = {

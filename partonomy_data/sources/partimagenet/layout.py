@@ -59,12 +59,8 @@ def find(path: Path) -> list[PartSet]:
     ood = [found for root in roots for found in _ood(root)]
     seg = [found for root in roots for found in _seg(root)]
     if not ood and not seg:
-        raise SourceError(
-            f"holds no annotations of PartImageNet: {_looks_like(path)}", where=str(path), mend=_MEND
-        )
-    return [
-        found for release in (ood, seg) for found in sorted(release, key=lambda one: SPLITS.index(one.split))
-    ]
+        raise SourceError(f"holds no annotations of PartImageNet: {_looks_like(path)}", where=str(path), mend=_MEND)
+    return [found for release in (ood, seg) for found in sorted(release, key=lambda one: SPLITS.index(one.split))]
 
 
 def home(folder: Path) -> Path:
@@ -76,9 +72,7 @@ def home(folder: Path) -> Path:
 
 
 def _ood(root: Path) -> list[PartSet]:
-    places = [
-        (split, folder / f"{split}.json") for folder in (root, root / "annotations") for split in SPLITS
-    ]
+    places = [(split, folder / f"{split}.json") for folder in (root, root / "annotations") for split in SPLITS]
     return [PartSet("ood", split, json=file) for split, file in places if file.is_file()]
 
 
@@ -89,9 +83,7 @@ def _seg(root: Path) -> list[PartSet]:
         json = _file(folder / f"{split}.json")
         maps = None if json else label_maps(folder)
         whole_maps = label_maps(whole)
-        whole_json = (
-            None if whole_maps else _file(whole / f"{split}.json") or _file(whole / f"{split}_whole.json")
-        )
+        whole_json = None if whole_maps else _file(whole / f"{split}.json") or _file(whole / f"{split}_whole.json")
         if json or maps:
             found.append(PartSet("seg", split, json, maps or None, whole_json, whole_maps or None))
     return found

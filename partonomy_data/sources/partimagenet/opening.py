@@ -46,9 +46,7 @@ def open_set(root: Path, number: int, one: PartSet, found: Findings) -> OpenSet:
         found.rejected += rejected
         found.repairs += repairs
         categories = {c.id: _part_category(c.name, c.supercategory) for c in header.categories}
-        opened = OpenSet(
-            name, Context(file, one.split, categories), listed, header.annotations, read=[one.json]
-        )
+        opened = OpenSet(name, Context(file, one.split, categories), listed, header.annotations, read=[one.json])
         if one.release == "seg" and layout.label_maps(one.json.parent):
             found.repairs["json_before_label_map"] += 1
     else:

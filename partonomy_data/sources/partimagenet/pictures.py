@@ -56,9 +56,7 @@ def from_rows(rows: Iterable[msgspec.Raw], file: str) -> tuple[list[Picture], li
             row = decoder.decode(raw)
         except (msgspec.ValidationError, OverflowError) as error:
             row_id = f"{file}#image {place}"
-            rejected.append(
-                Rejected(table="images", row_id=row_id, rule="row_malformed", reason=str(error), row=text)
-            )
+            rejected.append(Rejected(table="images", row_id=row_id, rule="row_malformed", reason=str(error), row=text))
             continue
         if seen.setdefault(row.id, row) is row:
             continue
@@ -67,13 +65,9 @@ def from_rows(rows: Iterable[msgspec.Raw], file: str) -> tuple[list[Picture], li
             continue
         reason = f"image {row.id} is {seen[row.id].file_name} already"
         rejected.append(
-            Rejected(
-                table="images", row_id=f"{file}#{row.id}", rule="duplicate_image", reason=reason, row=text
-            )
+            Rejected(table="images", row_id=f"{file}#{row.id}", rule="duplicate_image", reason=reason, row=text)
         )
-    pictures = [
-        Picture(id=r.id, file_name=r.file_name, height=r.height, width=r.width) for r in seen.values()
-    ]
+    pictures = [Picture(id=r.id, file_name=r.file_name, height=r.height, width=r.width) for r in seen.values()]
     return pictures, rejected, repairs
 
 
@@ -109,8 +103,6 @@ def _refusal(picture: Picture, named: Collection[str]) -> tuple[str, str]:
             "wnid_unknown",
             f"no name is known for {wnid}; put words.txt or LOC_synset_mapping.txt in the folder",
         )
-    if not picture.label_map and not all(
-        0 < side <= _LARGEST_SIDE for side in (picture.width, picture.height)
-    ):
+    if not picture.label_map and not all(0 < side <= _LARGEST_SIDE for side in (picture.width, picture.height)):
         return "size_invalid", f"the size is {picture.width}x{picture.height}"
     return "", ""

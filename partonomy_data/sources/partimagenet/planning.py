@@ -63,9 +63,7 @@ def _place_photographs(
     """Gives each chosen picture the path of its photograph; the folder that paths are relative to, if there are any."""
     if not images.is_dir():
         return None
-    wanted = [
-        (one.context.split, p) for one in opened for p in one.pictures if not p.rule and p.image_id in chosen
-    ]
+    wanted = [(one.context.split, p) for one in opened for p in one.pictures if not p.rule and p.image_id in chosen]
     listed = photographs.index(images, [picture.stem for _, picture in wanted])
     for split, picture in wanted:
         picture.path = listed.find(picture.stem, split)
@@ -141,9 +139,7 @@ def _shards(
     return shards
 
 
-def _split(
-    one: OpenSet, shard_of: Mapping[int, int], work: Path, found: Findings
-) -> dict[int, tuple[SetPiece, str]]:
+def _split(one: OpenSet, shard_of: Mapping[int, int], work: Path, found: Findings) -> dict[int, tuple[SetPiece, str]]:
     """The pieces of a part set by shard, each with a digest of all that it says."""
     made, rejected = coco_json.split(one.name, one.pictures, one.annotations, shard_of, work)
     found.rejected += [_located(row, one.context.file) for row in rejected]
@@ -161,9 +157,7 @@ def _located(row: Rejected, file: str) -> Rejected:
     return msgspec.structs.replace(row, row_id=f"{file}{row.row_id}")
 
 
-def _split_whole(
-    one: OpenSet, shard_of: Mapping[int, int], work: Path, found: Findings
-) -> dict[int, coco_json.Piece]:
+def _split_whole(one: OpenSet, shard_of: Mapping[int, int], work: Path, found: Findings) -> dict[int, coco_json.Piece]:
     """Splits the file of whole objects as the parts are; those of photographs without parts are rejected."""
     if not one.whole_annotations:
         return {}

@@ -70,9 +70,7 @@ def _refused(entry: _Entry) -> Iterator[Rejected]:
     """A picture that can't be used, and its annotations."""
     picture, file = entry.picture, entry.context.file
     row = {"id": picture.id, "file_name": picture.file_name, "height": picture.height, "width": picture.width}
-    yield Rejected(
-        table="images", row_id=f"{file}#{picture.id}", rule=picture.rule, reason=picture.reason, row=row
-    )
+    yield Rejected(table="images", row_id=f"{file}#{picture.id}", rule=picture.rule, reason=picture.reason, row=row)
     because = f"{picture.file_name} is in quarantine ({picture.rule})"
     for annotation in entry.annotations:
         yield Rejected(
@@ -91,9 +89,7 @@ def _photograph(entry: _Entry, root: Path, supercategory: str | None) -> Photogr
         height, width = picture.height, picture.width
     else:
         try:
-            parts, height, width = drawn.parts(
-                root / picture.label_map, picture.image_id, picture.wnid, supercategory
-            )
+            parts, height, width = drawn.parts(root / picture.label_map, picture.image_id, picture.wnid, supercategory)
         except drawn.UnreadableMap as error:
             row = {"file": picture.label_map}
             reason = f"the label map {error}"
@@ -146,9 +142,7 @@ def _annotated(entry: _Entry, supercategory: str | None) -> Parts:
         if rule:
             found.several |= rule == "crowd_region"
             row_id = f"{entry.picture.image_id}#{annotation.id}"
-            found.rejected.append(
-                Rejected(table="parts", row_id=row_id, rule=rule, reason=reason, row=annotation)
-            )
+            found.rejected.append(Rejected(table="parts", row_id=row_id, rule=rule, reason=reason, row=annotation))
             continue
         category = categories[annotation.category_id]
         counts[annotation.category_id] += 1
@@ -200,10 +194,7 @@ def _objects(
     whole = _whole_annotations(entry, parts)
     if len(whole) > 1:
         parts.repairs.append("whole_annotations")
-        several = [
-            ObjectRecord(key=f"{wnid}:{one.id}", category=wnid, segmentation=one.segmentation)
-            for one in whole
-        ]
+        several = [ObjectRecord(key=f"{wnid}:{one.id}", category=wnid, segmentation=one.segmentation) for one in whole]
         return several, parts.records
     mask: Segmentation | None = whole[0].segmentation if whole else None
     if entry.picture.whole_map is not None:

@@ -69,6 +69,4 @@ def decide(votes: Counter[tuple[str, str]]) -> dict[str, str]:
     by_wnid: dict[str, dict[str, int]] = defaultdict(dict)
     for (wnid, supercategory), count in votes.items():
         by_wnid[wnid][supercategory] = count
-    return {
-        wnid: min(counts, key=lambda name: (-counts[name], name)) for wnid, counts in sorted(by_wnid.items())
-    }
+    return {wnid: min(counts, key=lambda name: (-counts[name], name)) for wnid, counts in sorted(by_wnid.items())}
