@@ -29,7 +29,7 @@ from pathlib import Path
 import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import paco_like  # noqa: E402 - a script's neighbour
+import paco_like
 
 SAMPLE = 150
 
@@ -84,8 +84,9 @@ def usual(path: str) -> dict[str, float]:
 def prefect_start(_: str) -> dict[str, float]:
     """Importing Prefect, and a flow that does nothing in a temporary server."""
     start = time.perf_counter()
-    import flows  # noqa: F401 - sets Prefect's defaults
     from prefect import flow
+
+    import flows  # noqa: F401 - sets Prefect's defaults
 
     imported = time.perf_counter() - start
 
@@ -148,9 +149,8 @@ def report(folder: Path, fraction: float, with_prefect: bool) -> None:
             paco_like.write(part, fraction * share)
         with tempfile.TemporaryDirectory(dir=folder) as root:
             figures, mb = measure("ours", str(part), f"{root}/store")
-        print(
-            f"{figures['annotations']:>12,.0f}{figures['seconds']:>10.1f}{figures['annotations'] / figures['seconds']:>15,.0f}{mb:>10.0f}"
-        )
+        pace = figures["annotations"] / figures["seconds"]
+        print(f"{figures['annotations']:>12,.0f}{figures['seconds']:>10.1f}{pace:>15,.0f}{mb:>10.0f}")
     rate = mine["annotations"] / mine["seconds"]
     print(f"{mine['annotations']:>12,.0f}{mine['seconds']:>10.1f}{rate:>15,.0f}{mine_mb:>10.0f}")
     if with_prefect:

@@ -1,8 +1,8 @@
 """Writes a JSON file with the shape and size of PACO-LVIS train: the input of the ingest benchmark.
 
-45,790 photographs of 640x480 (a third upright), 217,117 objects as polygons and 395,071 parts as compressed run-length masks, linked by
-`obj_ann_id`; counts by category follow the real table where the samples are at hand ($PARTONOMY_SAMPLES), and a table
-of the same numbers of names (75 objects, 456 object-part pairs) where they are not.
+45,790 photographs of 640x480 (a third upright), 217,117 objects as polygons and 395,071 parts as compressed run-length
+masks, linked by `obj_ann_id`; counts by category follow the real table where the samples are at hand
+($PARTONOMY_SAMPLES), and a table of the same numbers of names (75 objects, 456 object-part pairs) where they are not.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def write(path: Path, fraction: float = 1.0, seed: int = 0) -> dict[str, int]:
         file.write(json.dumps(rest)[:-1] + ', "images": [')
         for i in range(n_images):
             w, h = (480, 640) if upright[i] else (640, 480)
-            image = {"id": int(ids[i]), "width": w, "height": h, "file_name": f"train2017/{ids[i]:012d}.jpg", "license": int(i % 8 + 1),
+            image = {"id": int(ids[i]), "width": w, "height": h, "license": int(i % 8 + 1),
+                     "file_name": f"train2017/{ids[i]:012d}.jpg",
                      "coco_url": f"http://images.cocodataset.org/train2017/{ids[i]:012d}.jpg",
                      "neg_category_ids": [int(objects[i % 75]["id"])], "not_exhaustive_category_ids": [],
                      "neg_category_ids_attrs": [], "not_exhaustive_category_ids_attrs": []}  # fmt: skip
@@ -127,7 +128,8 @@ def _annotation(key: int, owner: int, image: int, ids: np.ndarray, category: int
     box = [round(float(v), 2) for v in (*low, *(high - low))]
     described = generator.random() < 0.25
     return json.dumps({
-        "id": key, "bbox": box, "area": round(box[2] * box[3] * 0.7, 1), "category_id": int(category), "image_id": int(ids[image]),
+        "id": key, "bbox": box, "area": round(box[2] * box[3] * 0.7, 1), "category_id": int(category),
+        "image_id": int(ids[image]),
         "segmentation": segmentation, "attribute_ids": [int(generator.integers(0, 30)), 30] if described else [],
         "dom_color_ids": [], "obj_ann_id": owner, "unknown_color": 0, "unknown_pattern_marking": 0, "unknown_material": 0,
         "unknown_transparency": 0,

@@ -13,7 +13,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from partonomy_data.demo.job import prepare
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -24,14 +23,15 @@ from prefect.utilities.annotations import quote
 from flows.artifacts import publish_report
 from flows.progress import ArtifactProgress
 from partonomy_data import config as settings
+from partonomy_data.config import BuildConfig
+from partonomy_data.demo.job import prepare
+from partonomy_data.errors import UsageError
+from partonomy_data.ingest.labels import Labels
+from partonomy_data.ingest.shard import ShardResult
 from partonomy_data.pipeline import Finished, finish, steps
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.runs import BuildReport, Clock
 from partonomy_data.pipeline.workers import pool
-from partonomy_data.config import BuildConfig
-from partonomy_data.errors import UsageError
-from partonomy_data.ingest.labels import Labels
-from partonomy_data.ingest.shard import ShardResult
 from partonomy_data.sources.base import Plan
 from partonomy_data.store.lock import build_lock
 

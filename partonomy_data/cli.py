@@ -174,9 +174,12 @@ def main() -> None:
         fail(str(error), 2)
     except PartonomyError as error:
         fail(str(error), 1)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone (`| head`); that is no error, and nothing more can be said.
+            sys.stderr.close()
+            raise SystemExit(0) from None
+        where = f"{error.filename}: " if error.filename else ""
+        fail(f"{where}{error.strerror or error}. The store is as it was before.", 1)
     except KeyboardInterrupt:
         fail("interrupted; the store is as it was before", 130)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); that is no error, and nothing more can be said.
-        sys.stderr.close()
-        raise SystemExit(0) from None

@@ -36,12 +36,6 @@ RULES = (
         "Parts of an object category are annotated in a photograph without any object of it.",
         "One object is made of them, its mask their union; it may stand for several instances, and says so.",
     ),
-    Rule(
-        "object_quarantined",
-        "quarantined",
-        "A row belongs to an object that is itself in quarantine.",
-        "It refers to nothing.",
-    ),
 )
 
 

@@ -131,7 +131,7 @@ PARTS = Table(
         Column(
             "match_method",
             pa.string(),
-            "How its object was found: `linked` (the source says), `overlap`, `only_object`, `union` (the object is the union of its parts)",
+            "`linked` (the source says whose it is), `overlap`, `only_object`, or `union` (its object is the union of its parts)",
         ),
         Column(
             "match_overlap",

@@ -58,9 +58,7 @@ QUESTIONS = Table(
             pa.string(),
             "`verified` or `unverified`: whether every wrong choice is false, and the right one complete, by evidence",
         ),
-        Column(
-            "object_question", pa.string(), "The question for the object, in two-turn types", nullable=True
-        ),
+        Column("object_question", pa.string(), "The question for the object, in two-turn types", nullable=True),
         Column("object_choices", OBJECT_CHOICES, "Its choices", nullable=True),
         Column("correct_object_index", pa.int16(), "Position of the correct one", nullable=True),
         Column("object_balanced", pa.bool_(), "As `balanced`, for the object question", nullable=True),
@@ -108,7 +106,12 @@ PREDICTIONS = Table(
         Column("model_id", pa.string(), "The model"),
         Column("question_id", pa.string(), "The question"),
         Column("choice", pa.int16(), "The choice it took; null where it gave none", nullable=True),
-        Column("scores", pa.list_(pa.float32()), "Its score of each choice", nullable=True),
+        Column(
+            "scores",
+            pa.list_(pa.field("element", pa.float32(), nullable=False)),
+            "Its score of each choice",
+            nullable=True,
+        ),
         Column("correct", pa.bool_(), "Whether the choice is right"),
         Column("object_choice", pa.int16(), "The object it chose, in two-turn types", nullable=True),
         Column("text", pa.string(), "The text it generated", nullable=True),
@@ -138,9 +141,7 @@ EVALUATIONS = Table(
         Column("version", pa.string(), "The version of the data"),
         Column("split", pa.string(), "The split"),
         Column("question_type", pa.string(), "The type, or `all`"),
-        Column(
-            "slice", pa.string(), "Which questions of the type: `all`, a source, a category, a part size, …"
-        ),
+        Column("slice", pa.string(), "Which questions of the type: `all`, a source, a category, a part size, …"),
         Column("metric", pa.string(), "The metric's name"),
         Column("value", pa.float64(), "Its value"),
         Column("low", pa.float64(), "Lower end of the 95 % interval", nullable=True),

@@ -42,9 +42,7 @@ PART_GRAPH = Table(
     (
         Column("object_category", pa.string(), "Canonical name of the whole"),
         Column("part_category", pa.string(), "Canonical name of the part"),
-        Column(
-            "n_objects", pa.int64(), "Instances of the object category in the sources that declare the pair"
-        ),
+        Column("n_objects", pa.int64(), "Instances of the object category in the sources that declare the pair"),
         Column("n_with_part", pa.int64(), "Those of them with at least one annotated instance of the part"),
         Column("frequency", pa.float64(), "n_with_part / n_objects; 0 where there is no instance"),
         Column("sources", STRINGS, "Sources that declare the pair, sorted"),

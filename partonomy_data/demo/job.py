@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from partonomy_data.pipeline.progress import Progress
 from partonomy_data.config import BuildConfig, SourceSetting
 from partonomy_data.demo import SIZES, write
 from partonomy_data.errors import UsageError
+from partonomy_data.pipeline.progress import Progress
 
 
 def prepare(

@@ -15,6 +15,12 @@ from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph,
 
 RULES = (
     Rule(
+        "image_quarantined",
+        "quarantined",
+        "A row is of a photograph that is itself in quarantine.",
+        "There is no photograph to put it on.",
+    ),
+    Rule(
         "excluded",
         "quarantined",
         "The row's id is on the list given with --exclude.",

@@ -65,11 +65,7 @@ def encode_many(segmentations: Sequence[Segmentation], heights: ArrayLike, width
         except MaskError as error:
             errors[i] = error
             continue
-        if (
-            isinstance(segmentation, RleJson)
-            and isinstance(segmentation.counts, list)
-            and 0 in segmentation.counts[1:]
-        ):
+        if isinstance(segmentation, RleJson) and isinstance(segmentation.counts, list) and 0 in segmentation.counts[1:]:
             repairs.append((i, "rle_zero_runs"))
     drawn = draw(rings, height[polygons], width[polygons])
     for i, ring_counts in zip(polygons, drawn.counts, strict=True):
@@ -84,7 +80,7 @@ def _as_counts(segmentation: RleJson | Rle, height: int, width: int) -> bytes:
     if isinstance(segmentation, Rle):
         check_size((segmentation.height, segmentation.width), height, width)
         return segmentation.counts
-    if segmentation.size != [height, width]:
+    if segmentation.size != (height, width):
         check_size(segmentation.size, height, width)
     if isinstance(segmentation.counts, str):
         return as_bytes(segmentation.counts)

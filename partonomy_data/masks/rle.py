@@ -39,7 +39,7 @@ class Rle(msgspec.Struct, frozen=True, gc=False):
 class RleJson(msgspec.Struct, frozen=True, gc=False):
     """`{"size": [h, w], "counts": …}` as written in COCO-like JSON; not yet checked."""
 
-    size: list[int]
+    size: tuple[int, ...]
     counts: str | list[int]
 
 
@@ -131,6 +131,4 @@ def usable_sizes(heights: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArr
 
 def too_large(height: int, width: int) -> MaskError:
     """The error of an image whose masks can't be held."""
-    return MaskError(
-        "mask_too_large", f"an image of {height} x {width} pixels is empty or too large for masks"
-    )
+    return MaskError("mask_too_large", f"an image of {height} x {width} pixels is empty or too large for masks")

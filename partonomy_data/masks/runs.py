@@ -70,9 +70,7 @@ class Runs:
 
     def with_empty_runs(self) -> Bools:
         """Masks with an empty run after their first, (masks,)."""
-        empty = (
-            2 * len(self.background) - np.count_nonzero(self.background) - np.count_nonzero(self.foreground)
-        )
+        empty = 2 * len(self.background) - np.count_nonzero(self.background) - np.count_nonzero(self.foreground)
         allowed = np.count_nonzero(self.background[self.first] == 0) + np.count_nonzero(self.filled)
         if empty == allowed:
             return np.zeros(len(self.first), np.bool_)

@@ -99,7 +99,7 @@ def ingest_source(
             labels=labels,
             images_root=None if plan.images_root is None else str(plan.images_root),
             folder=str(workspace.shards),
-            code=code_digest(),
+            code=code_digest(type(reader(plan.source)).__module__.partition(".")[0]),
             exclude=exclude,
         )
         for shard in plan.shards

@@ -52,6 +52,9 @@ def pool(workers: int | None) -> Iterator[Executor]:
     # Only this process holds the writing end, so that the system closes it whatever way this process ends.
     reading, writing = context.Pipe(duplex=False)
     executor = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with, initargs=(reading,))
+    # The workers start, and import what they need, while the sources are being looked at.
+    for _ in range(count):
+        executor.submit(os.getpid)
     try:
         yield executor
     finally:

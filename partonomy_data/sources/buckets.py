@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 #: Photographs that one shard should hold at most, about: small enough for bounded memory, large enough to be worth a task.
-PHOTOGRAPHS_PER_SHARD = 4096
+PHOTOGRAPHS_PER_SHARD = 2048
 #: Hex digits of the photograph's hash that all ids within it begin with (`taxonomy`-free: see `partonomy_data.ids`).
 PREFIX_DIGITS = 6
 

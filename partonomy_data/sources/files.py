@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from partonomy_data.errors import SourceError
 from partonomy_data.sources.base import SourceFile
@@ -47,18 +48,17 @@ def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
     The id is `<source>/<stem>`; with the folder (`<source>/<folder>/<stem>`) where two files share a stem; with the
     extension too where that doesn't suffice.
     """
-    names = sorted(set(file_names))
-    stems = Counter(PurePosixPath(name).stem for name in names)
-    full = Counter(str(PurePosixPath(name).with_suffix("")) for name in names)
+    # Plain string functions, as this runs over every file name of a source.
+    bases = {name: posixpath.splitext(name)[0] for name in sorted(set(file_names))}
+    stems = Counter(posixpath.basename(base) for base in bases.values())
+    full = Counter(bases.values())
     ids = {}
-    for name in names:
-        path = PurePosixPath(name)
-        if stems[path.stem] == 1:
-            ids[name] = f"{source}/{path.stem}"
-        elif full[str(path.with_suffix(""))] == 1:
-            ids[name] = f"{source}/{path.with_suffix('')}"
+    for name, base in bases.items():
+        stem = posixpath.basename(base)
+        if stems[stem] == 1:
+            ids[name] = f"{source}/{stem}"
         else:
-            ids[name] = f"{source}/{path}"
+            ids[name] = f"{source}/{base if full[base] == 1 else name}"
     return ids
 
 

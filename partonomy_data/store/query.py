@@ -209,7 +209,14 @@ def query_error(error: Exception, tables: Iterable[str]) -> QueryError:
     """DuckDB's message as one line, with the names that were perhaps meant."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
-    mend = next((line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))), "")
+    mend = next(
+        (
+            line
+            for line in lines[1:]
+            if line.startswith("Did you mean") or (line.startswith("Candidate") and not line.endswith(":"))
+        ),
+        "",
+    )
     if first.startswith("Catalog Error: Table with name "):
         wanted = first.removeprefix("Catalog Error: Table with name ").split(" ", 1)[0].strip('"')
         near = get_close_matches(wanted, list(tables), n=1)

@@ -51,7 +51,7 @@ def table_text(answer: Answer, width: int) -> str:
     """An aligned table at most `width` characters wide, numbers to the right, and a last line with the count."""
     names = answer.rows.column_names
     columns = [[_cell(value) for value in column.to_pylist()] for column in answer.rows.columns]
-    numeric = [pa.types.is_integer(f.type) or pa.types.is_floating(f.type) for f in answer.rows.schema]
+    numeric = [_is_number(f.type) for f in answer.rows.schema]
     widths = _fitted([max(map(_width, [name, *cells])) for name, cells in zip(names, columns, strict=True)], width)
     lines = [_line(names, widths, numeric), "  ".join("─" * w for w in widths)]
     lines.extend(_line(row, widths, numeric) for row in zip(*columns, strict=True))
@@ -59,6 +59,11 @@ def table_text(answer: Answer, width: int) -> str:
     count = f"{n_rows:,} row{'' if n_rows == 1 else 's'}"
     lines.append(f"({count})" if answer.complete else f"(the first {count}; there are more)")
     return "\n".join(lines) + "\n"
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    """Decimals are numbers too: DuckDB's sums and counts of conditions come as such."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

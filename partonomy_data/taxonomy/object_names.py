@@ -150,7 +150,11 @@ def _apart_by_kind(names: ObjectNames, vocabularies: Mapping[str, Vocabulary], r
         if len(by_kind) < 2:
             continue
         for members in by_kind.values():
-            own = qualified(name, ancestors(members[0][1])[0])
+            parent = ancestors(members[0][1])[0]
+            taken = {other for source, _ in members for other in names[source].values()}
+            own, number = qualified(name, parent), 2
+            while own in taken:  # a source may spell it so itself, for another category
+                own, number = qualified(name, f"{parent} {number}"), number + 1
             for source, one in members:
                 names[source][one.key] = own
                 reports.append(NameReport(source, KINDS_KEPT_APART.name, (own,), (one.source_category,)))

@@ -65,7 +65,7 @@ def server(tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         yield env
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        process.terminate()
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:

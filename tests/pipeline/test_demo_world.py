@@ -18,6 +18,13 @@ from partonomy_data import masks
 SOURCES = ("paco", "partimagenet", "partonomy", "pascal_part")
 Row = dict[str, Any]
 
+ABSENT = """
+    SELECT i.file_name, o.source_key, list(DISTINCT e.part_category)
+    FROM part_evidence e JOIN objects o USING (object_id) JOIN images i USING (image_id)
+    WHERE e.status = 'absent' AND e.source = 'pascal_part'
+    GROUP BY ALL
+"""
+
 
 @pytest.fixture(scope="module")
 def tables(demo_store: Path) -> dict[str, list[Row]]:
@@ -88,10 +95,7 @@ def test_linked_objects_have_the_parts_that_were_drawn_on_them(demo_store: Path,
 def test_what_is_said_to_be_absent_is_not_visible(demo_store: Path, tables: dict[str, list[Row]]) -> None:
     """Evidence of absence against what was really visible: no annotated instance of the world has the part after all."""
     with partonomy_data.open(demo_store) as store:
-        said = store.sql(
-            "SELECT i.file_name, o.source_key, list(DISTINCT e.part_category)"
-            " FROM part_evidence e JOIN objects o USING (object_id) JOIN images i USING (image_id) WHERE e.status = 'absent' AND e.source = 'pascal_part' GROUP BY ALL"
-        ).fetchall()
+        said = store.sql(ABSENT).fetchall()
     visible = {
         (Path(file_name).stem, str(thing["object_key"])): {part["source_part"] for part in thing["parts"]}
         for file_name, thing in truth(demo_store, "pascal_part")

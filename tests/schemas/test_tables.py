@@ -103,7 +103,7 @@ CONTRACT: dict[str, dict[str, pa.DataType]] = {
     "predictions": {
         **dict.fromkeys(("model_id", "question_id", "text", "conditioning"), S),
         "choice": I16,
-        "scores": pa.list_(F32),
+        "scores": pa.list_(pa.field("element", F32, nullable=False)),
         "correct": B,
         "object_choice": I16,
         "spans": SPANS,

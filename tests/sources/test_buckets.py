@@ -30,7 +30,8 @@ def test_photographs_spread_evenly() -> None:
 
 
 def test_shard_count_is_a_power_of_two_that_keeps_shards_small() -> None:
-    assert [buckets.shard_count(n) for n in (0, 4096, 4097, 45_790, 10**7)] == [1, 1, 2, 16, 256]
+    most = buckets.PHOTOGRAPHS_PER_SHARD
+    assert [buckets.shard_count(n) for n in (0, most, most + 1, 16 * most, 10**7)] == [1, 1, 2, 16, 256]
 
 
 @given(st.sets(st.text(min_size=1), max_size=30), st.integers(1, 10))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
 from partonomy_data.errors import SourceError
 from partonomy_data.sources import buckets, coco_json, files
-from partonomy_data.sources.base import Plan, Shard, SourceRequest
+from partonomy_data.sources.base import Plan, Shard, SourceFile, SourceRequest
 from partonomy_data.sources.coco_json import Piece
 from partonomy_data.sources.paco.schema import Context, Header, Image
 from partonomy_data.sources.paco.vocabulary import vocabulary
@@ -47,6 +48,13 @@ def images_root(request: SourceRequest) -> Path:
 def plan(request: SourceRequest, work: Path) -> Plan:
     """See `base.Reader.plan`."""
     paths = annotation_files(request.path)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        # The digests of the files take as long as the rest needs the interpreter.
+        found = aside.submit(files.fingerprints, paths[0].parent, paths)
+        return _plan(request, work, paths, found)
+
+
+def _plan(request: SourceRequest, work: Path, paths: list[Path], found: Future[list[SourceFile]]) -> Plan:
     headers = {path: _load(path) for path in paths}
     rejected: list[Rejected] = []
     names: set[str] = set()
@@ -72,8 +80,7 @@ def plan(request: SourceRequest, work: Path) -> Plan:
     whole = {part.object_key for part in words.parts}
     repairs = Counter("json_byte_order_mark" for path in paths if coco_json.begins_with_mark(path))
     repairs["category_without_parts"] = sum(name.key not in whole for name in words.objects)
-    found = files.fingerprints(paths[0].parent, paths)
-    return Plan(request.name, words, found, shards, root if root.is_dir() else None, rejected, dict(+repairs))
+    return Plan(request.name, words, found.result(), shards, root if root.is_dir() else None, rejected, dict(+repairs))
 
 
 def _load(path: Path) -> Header:

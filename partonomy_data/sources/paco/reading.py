@@ -68,7 +68,8 @@ def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root
     parts = [_part(a, lookup, whole_of, repairs) for a in known if a.category_id in lookup.part_ids]
     attributes: list[AttributeRecord] = []
     for annotation in known:
-        attributes += _attributes(annotation, lookup, rejected)
+        if _described(annotation):
+            attributes += _attributes(annotation, lookup, rejected)
     on_disk = root is not None and files.inside(root, image.file_name) is not None
     return Photograph(
         image_id=image.image_id,
@@ -120,7 +121,7 @@ def _object(annotation: Annotation, lookup: Lookup, repairs: list[str]) -> Objec
     missing = annotation.segmentation == []
     if missing:
         repairs.append("object_mask_missing")
-    box: Any = tuple(annotation.bbox) if len(annotation.bbox) == 4 else None
+    box: Any = annotation.bbox if len(annotation.bbox) == 4 else None
     return ObjectRecord(
         key=str(annotation.id),
         category=lookup.categories[annotation.category_id].name,
@@ -144,6 +145,12 @@ def _part(annotation: Annotation, lookup: Lookup, whole_of: dict[int, str], repa
 
 
 _TYPES = ("color", "pattern_marking", "material", "transparency")
+
+
+def _described(a: Annotation) -> bool:
+    """Whether there is anything to say of an annotation; most have nothing."""
+    unknown = a.unknown_color or a.unknown_pattern_marking or a.unknown_material or a.unknown_transparency
+    return bool(a.attribute_ids or a.dom_color_ids or unknown or a.instance_id is not None or a.blur_level is not None)
 
 
 def _attributes(annotation: Annotation, lookup: Lookup, rejected: list[Rejected]) -> list[AttributeRecord]:

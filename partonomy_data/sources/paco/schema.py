@@ -16,8 +16,8 @@ class Image(msgspec.Struct, gc=False, kw_only=True):
     height: int
     license: int | None = None
     coco_url: str | None = None
-    neg_category_ids: list[int] = msgspec.field(default_factory=list)
-    not_exhaustive_category_ids: list[int] = msgspec.field(default_factory=list)
+    neg_category_ids: tuple[int, ...] = ()
+    not_exhaustive_category_ids: tuple[int, ...] = ()
     image_id: str = ""
     """Set in planning, since it depends on all file names; not PACO's."""
 
@@ -45,10 +45,11 @@ class Annotation(msgspec.Struct, gc=False, kw_only=True):
     image_id: int
     category_id: int
     segmentation: list[list[float]] | RleJson
-    bbox: list[float] = msgspec.field(default_factory=list)
+    # Tuples, as an empty one costs nothing, and the garbage collector doesn't come back to one of numbers.
+    bbox: tuple[float, ...] = ()
     obj_ann_id: int | None = None
-    attribute_ids: list[int] = msgspec.field(default_factory=list)
-    dom_color_ids: list[int] = msgspec.field(default_factory=list)
+    attribute_ids: tuple[int, ...] = ()
+    dom_color_ids: tuple[int, ...] = ()
     unknown_color: int = 0
     unknown_pattern_marking: int = 0
     unknown_material: int = 0

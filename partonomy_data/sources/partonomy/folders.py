@@ -181,7 +181,7 @@ def _sighting(name: str, label: Label, text: bytes, gallery: Gallery, in_graph: 
         object=label.object_key,
         part=part,
         key=name,
-        segmentation=RleJson(mask.size, mask.counts),
+        segmentation=RleJson(tuple(mask.size), mask.counts),
         size=size_of(mask.size),
         group=located.group,
         repairs=(*(rule for rule, applies in repairs.items() if applies), *located.repairs),

@@ -66,7 +66,7 @@ def _read(raw: Raw, *, wrapped: bool) -> Drawn:
         return Drawn(_rings(raw), None, ("segmentation_polygon",))
     try:
         plain = _PLAIN.decode(raw)
-        return Drawn(RleJson(plain.size, plain.counts), size_of(plain.size), ())
+        return Drawn(RleJson(tuple(plain.size), plain.counts), size_of(plain.size), ())
     except msgspec.ValidationError:
         loose = _LOOSE.decode(raw)
     if loose.segmentation is not UNSET and not wrapped:
@@ -76,7 +76,7 @@ def _read(raw: Raw, *, wrapped: bool) -> Drawn:
         return Drawn(_rings(loose.polygon), size_of(loose.size), ("segmentation_polygon",))
     if loose.size is None or loose.counts is None:
         raise Unusable("segmentation_malformed", "it has neither size and counts nor a polygon")
-    return Drawn(RleJson(loose.size, loose.counts), size_of(loose.size), ("mask_keys_extra",))
+    return Drawn(RleJson(tuple(loose.size), loose.counts), size_of(loose.size), ("mask_keys_extra",))
 
 
 def _rings(raw: Raw) -> list[list[float]]:

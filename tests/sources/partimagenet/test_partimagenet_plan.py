@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 
 from partonomy_data.sources import base, buckets
 from partonomy_data.sources.base import SourceRequest
@@ -76,11 +77,12 @@ def _prints(path: Path, work: Path) -> dict[int, str]:
 
 
 def test_a_changed_photograph_changes_the_fingerprint_of_its_own_shard_only(
-    tmp_path: Path, write_json: Write, square: Square
+    tmp_path: Path, write_json: Write, square: Square, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(buckets, "PHOTOGRAPHS_PER_SHARD", 40)
     source = tmp_path / "source"
-    images = [f"{DOG}_{i}.JPEG" for i in range(4200)]
-    rows = [square(i, i, 0) for i in range(4200)]
+    images = [f"{DOG}_{i}.JPEG" for i in range(60)]
+    rows = [square(i, i, 0) for i in range(60)]
     write_json(source / "train.json", images, rows)
     before = _prints(source, tmp_path / "one")
     assert len(before) == 2
