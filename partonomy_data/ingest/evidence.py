@@ -9,6 +9,7 @@ of them is, absent only if all of them are.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -53,9 +54,10 @@ def evidence(placed: Placed, labels: Labels, source: str) -> pa.Table:
     return _table([gathered.object_ids[i] for i in order], categories, lengths, status, why, source)
 
 
-def _say_absent(placed: Placed, labels: Labels, status: NDArray[np.int8], why: NDArray[np.int8], row: object) -> None:
+def _say_absent(
+    placed: Placed, labels: Labels, status: NDArray[np.int8], why: NDArray[np.int8], row: Callable[[int, str], int]
+) -> None:
     """Applies what readers say beyond masks, where it holds for all of the source's categories of a canonical part."""
-    assert callable(row)
     gathered = placed.gathered
     variants: Counter[tuple[str, str]] = Counter(
         (label.object_key, label.part_category) for label in labels.parts.values()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from partonomy_data.errors import SourceError
 from partonomy_data.rules import Rule
+from partonomy_data.sources import files
 from partonomy_data.sources.records import Rejected
 
 RULES = (
@@ -62,11 +63,21 @@ Header = TypeVar("Header")
 Annotation = TypeVar("Annotation")
 
 
+#: The longest side in pixels that a photograph may have.
+LARGEST_SIDE = 65_535
+
+
 class ImageRow(Protocol):
-    """A row of `images`; any Struct with an integer id will do."""
+    """A row of `images`; any Struct with these fields will do."""
 
     @property
     def id(self) -> int: ...
+    @property
+    def file_name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
 
 
 ImageT = TypeVar("ImageT", bound=ImageRow)
@@ -149,6 +160,32 @@ def begins_with_mark(path: Path) -> bool:
     """Whether the file begins with a UTF-8 byte-order mark."""
     with path.open("rb") as file:
         return file.read(3) == _BYTE_ORDER_MARK
+
+
+def usable_images(images: Iterable[ImageT], where: str, seen_names: set[str], rejected: list[Rejected]) -> list[ImageT]:
+    """The images of the file `where` that can be placed. Their names are added to `seen_names`, the others to `rejected`.
+
+    Rules: `file_name_unsafe`, `duplicate_image` (an id of this file, or a name of any file, that was read already),
+    `size_invalid`.
+    """
+    seen_ids: set[int] = set()
+    usable = []
+    for image in images:
+        unsafe = files.unsafe_name(image.file_name)
+        if unsafe:
+            rule, reason = "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
+        elif image.id in seen_ids or image.file_name in seen_names:
+            rule, reason = "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
+        elif not (0 < image.width <= LARGEST_SIDE and 0 < image.height <= LARGEST_SIDE):
+            rule, reason = "size_invalid", f"the size is {image.width}x{image.height}"
+        else:
+            seen_ids.add(image.id)
+            seen_names.add(image.file_name)
+            usable.append(image)
+            continue
+        row = msgspec.to_builtins(image)
+        rejected.append(Rejected(table="images", row_id=f"{where}#{image.id}", rule=rule, reason=reason, row=row))
+    return usable
 
 
 def split(

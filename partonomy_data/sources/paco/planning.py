@@ -19,7 +19,6 @@ from partonomy_data.sources.paco.vocabulary import vocabulary
 from partonomy_data.sources.records import Rejected
 
 _FILE = re.compile(r"paco_(?:lvis|ego4d)_v1_(train|val|test)(?:_dev)?\.json")
-_LARGEST_SIDE = 65_535
 _EXPECTED = "A PACO folder holds annotations/paco_lvis_v1_{train,val,test}.json or paco_ego4d_v1_*.json"
 
 
@@ -37,12 +36,11 @@ def annotation_files(path: Path) -> list[Path]:
 
 
 def images_root(request: SourceRequest) -> Path:
-    """The folder that PACO's file names are relative to: the parent of train2017/, or where --images says."""
+    """The folder that photographs are looked for in: where --images says, else the one that holds `annotations/`."""
     if request.images is not None:
         return request.images
     base = request.path.parent if request.path.is_file() else request.path
-    base = base.parent if base.name == "annotations" else base
-    return base / "images" if (base / "images").is_dir() else base
+    return base.parent if base.name == "annotations" else base
 
 
 def plan(request: SourceRequest, work: Path) -> Plan:
@@ -58,7 +56,9 @@ def _plan(request: SourceRequest, work: Path, paths: list[Path], found: Future[l
     headers = {path: _load(path) for path in paths}
     rejected: list[Rejected] = []
     names: set[str] = set()
-    kept = {path: _usable_images(header, path, names, rejected) for path, header in headers.items()}
+    kept = {
+        path: coco_json.usable_images(header.images, path.name, names, rejected) for path, header in headers.items()
+    }
     ids = files.image_ids(request.name, (image.file_name for images in kept.values() for image in images))
     chosen = buckets.choose(ids.values(), request.limit)
     count = buckets.shard_count(len(chosen))
@@ -93,28 +93,6 @@ def _load(path: Path) -> Header:
             mend=_EXPECTED,
         )
     return header
-
-
-def _usable_images(header: Header, path: Path, seen_names: set[str], rejected: list[Rejected]) -> list[Image]:
-    """The images that can be placed; the others are added to `rejected`, file names to `seen_names`."""
-    seen_ids: set[int] = set()
-    usable = []
-    for image in header.images:
-        unsafe = files.unsafe_name(image.file_name)
-        if unsafe:
-            rule, reason = "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
-        elif image.id in seen_ids or image.file_name in seen_names:
-            rule, reason = "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
-        elif not (0 < image.width <= _LARGEST_SIDE and 0 < image.height <= _LARGEST_SIDE):
-            rule, reason = "size_invalid", f"the size is {image.width}x{image.height}"
-        else:
-            seen_ids.add(image.id)
-            seen_names.add(image.file_name)
-            usable.append(image)
-            continue
-        row = msgspec.to_builtins(image)
-        rejected.append(Rejected(table="images", row_id=f"{path.name}#{image.id}", rule=rule, reason=reason, row=row))
-    return usable
 
 
 def _split(

@@ -70,14 +70,13 @@ def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root
     for annotation in known:
         if _described(annotation):
             attributes += _attributes(annotation, lookup, rejected)
-    on_disk = root is not None and files.inside(root, image.file_name) is not None
     return Photograph(
         image_id=image.image_id,
         file_name=image.file_name,
         width=image.width,
         height=image.height,
         split=lookup.split,
-        path=image.file_name if on_disk else None,
+        path=_path(root, image.file_name),
         url=image.coco_url,
         license=None if image.license is None else f"coco/{image.license}",
         photograph=_identity(image.file_name),
@@ -88,6 +87,14 @@ def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root
         rejected=rejected,
         repairs=repairs,
     )
+
+
+def _path(root: Path | None, file_name: str) -> str | None:
+    """Where the photograph is below `root`: under its own name (PACO-LVIS), or in `images/` (PACO-EGO4D)."""
+    if root is None:
+        return None
+    places = (file_name, f"images/{file_name}")
+    return next((place for place in places if files.inside(root, place) is not None), None)
 
 
 def _identity(file_name: str) -> str:

@@ -29,7 +29,6 @@ from partonomy_data.sources.records import ObjectName, PartName, Photograph, Rej
 LAYOUT = "vlpart"
 _FILE = re.compile(r"(train|val|test)(?:_base|_one)?\.json")
 _EXPECTED = "VLPart's files have categories such as 'bus:license plate'"
-_LARGEST_SIDE = 65_535
 _N_CATEGORIES = 93
 
 
@@ -53,7 +52,9 @@ def plan(request: SourceRequest, work: Path) -> Plan:
     headers = {path: _load(path) for path in paths}
     rejected: list[Rejected] = []
     seen: set[str] = set()
-    usable = {path: _usable_images(path, header, seen, rejected) for path, header in headers.items()}
+    usable = {
+        path: coco_json.usable_images(header.images, path.name, seen, rejected) for path, header in headers.items()
+    }
     ids = files.image_ids(request.name, seen)
     chosen = buckets.choose(ids.values(), request.limit)
     root = request.path.parent if request.path.is_file() else request.path
@@ -97,28 +98,6 @@ def _load(path: Path) -> Header:
     if twice := sorted(number for number, times in ids.items() if times > 1):
         raise SourceError(f"two categories have the id {twice[0]}", where=str(path), mend="Fetch the file again")
     return header
-
-
-def _usable_images(path: Path, header: Header, seen: set[str], rejected: list[Rejected]) -> list[Image]:
-    """The images that can be placed, their names added to `seen`; the others are added to `rejected`."""
-    ids: set[int] = set()
-    usable = []
-    for image in header.images:
-        unsafe = files.unsafe_name(image.file_name)
-        if unsafe:
-            rule, reason = "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
-        elif image.id in ids or image.file_name in seen:
-            rule, reason = "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
-        elif not (0 < image.width <= _LARGEST_SIDE and 0 < image.height <= _LARGEST_SIDE):
-            rule, reason = "size_invalid", f"the size is {image.width}x{image.height}"
-        else:
-            ids.add(image.id)
-            seen.add(image.file_name)
-            usable.append(image)
-            continue
-        row = {"id": image.id, "file_name": image.file_name, "height": image.height, "width": image.width}
-        rejected.append(Rejected(table="images", row_id=f"{path.name}#{image.id}", rule=rule, reason=reason, row=row))
-    return usable
 
 
 def _place(

@@ -157,6 +157,27 @@ def test_equal_stems_in_two_folders_get_ids_with_the_folder(tmp_path: Path, data
     ]
 
 
+def test_both_parts_of_paco_are_read_with_photographs_where_each_has_them(tmp_path: Path, data: dict[str, Any]) -> None:
+    folder = paco.write(tmp_path / "paco", data)
+    ego = paco.content()
+    ego["images"] = [{**ego["images"][0], "file_name": "000cd456-ff8d-499b_000024.jpeg", "coco_url": None}]
+    ego["annotations"] = [{**row, "instance_id": 7, "blur_level": 1} for row in ego["annotations"][:3]]
+    ego["annotations"][0]["segmentation"] = []
+    paco.write(folder, ego, "paco_ego4d_v1_val.json")
+    for name in ("train2017/000000000001.jpg", "images/000cd456-ff8d-499b_000024.jpeg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"a photograph")
+    _, photographs, rejected = read(folder, tmp_path / "work")
+    assert rejected == []
+    frame = photographs["paco/000cd456-ff8d-499b_000024"]
+    assert (frame.split, frame.photograph) == ("val", "ego4d/000cd456-ff8d-499b_000024")
+    assert frame.path == "images/000cd456-ff8d-499b_000024.jpeg"
+    assert (frame.objects[0].segmentation, frame.objects[0].box) == (None, (10.0, 10.0, 40.0, 30.0))
+    assert [part.object_key for part in frame.parts] == ["1", "1"]
+    assert photographs["paco/000000000001"].path == "train2017/000000000001.jpg"
+    assert photographs["paco/000000000002"].path is None
+
+
 def test_attributes_come_with_their_types(tmp_path: Path, data: dict[str, Any]) -> None:
     data["annotations"][0] |= {"attribute_ids": [0, 41, 500], "dom_color_ids": [0], "unknown_transparency": 1}
     data["annotations"][0] |= {"instance_id": 12, "blur_level": 2}
