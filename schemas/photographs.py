@@ -136,7 +136,7 @@ PARTS = Table(
         Column(
             "match_overlap",
             pa.float32(),
-            "Share of the part's pixels inside its object's annotated mask; null without such a mask",
+            "Share of the part's pixels inside the annotated mask of its object, where that is how it was found; else null",
             nullable=True,
         ),
         Column("source_key", pa.string(), "What the source calls it within the photograph"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from shutil import which
 
-from partonomy_data.config import BuildConfig, SourceSetting
+from partonomy_data.config import BuildConfig, SourceSetting, default_root
 from partonomy_data.demo import SIZES, write
 from partonomy_data.errors import UsageError
 from partonomy_data.pipeline.progress import Progress
@@ -26,11 +29,13 @@ def prepare(
 
 def next_steps(root: Path) -> str:
     """What to try on a store that has just been built, as commands that can be copied."""
-    where = "" if str(root) == "partonomy" else f" --root {root}"
+    command = "partonomy" if which("partonomy") else os.path.relpath(sys.argv[0])
+    where = "" if root == default_root() else f" --root {root}"
     return f"""
 What next:
-  partonomy query{where} "SELECT object_category, count(*) AS n FROM objects GROUP BY 1 ORDER BY n DESC LIMIT 10"
-  partonomy query{where} "SELECT * FROM part_graph WHERE frequency < 0.05"
-  partonomy versions{where}
-  duckdb -readonly {root}/catalog.duckdb          the same tables, as views
-  docs/queries.md                           more questions that the tables answer"""
+  {command} query{where} "SELECT object_category, count(*) AS n FROM objects GROUP BY 1 ORDER BY n DESC LIMIT 10"
+  {command} query{where} "SELECT part_category, round(frequency, 2) AS frequency FROM part_graph \\
+      WHERE object_category = 'cat' ORDER BY frequency"
+  {command} versions{where}
+The tables are also views in {root}/catalog.duckdb, for any DuckDB client. The photographs that were drawn are in {root}/demo.
+More questions that the tables answer: docs/queries.md"""
