@@ -18,6 +18,11 @@ OBJECT_CATEGORIES = Table(
             nullable=True,
         ),
         Column("sources", STRINGS, "Sources that have the category, sorted"),
+        Column(
+            "source_categories",
+            STRINGS,
+            "What each source calls it, as `<source>:<category>`, sorted (`partimagenet:n02088364`, a wnid)",
+        ),
         Column("n_objects", pa.int64(), "Object instances"),
         Column("n_images", pa.int64(), "Photographs with at least one instance"),
     ),

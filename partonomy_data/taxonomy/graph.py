@@ -59,7 +59,7 @@ def tables(
     graph = _part_graph(facts)
     part_names = sorted({part for _, part in facts.parts} | {row["part_category"] for row in graph})
     return {
-        "object_categories": _table("object_categories", _object_categories(facts, names)),
+        "object_categories": _table("object_categories", _object_categories(facts, names, vocabularies)),
         "part_categories": _table("part_categories", _part_categories(facts, graph, part_names)),
         "part_graph": _table("part_graph", graph),
         "category_graph": _table(
@@ -117,13 +117,19 @@ def _part_graph(facts: _Facts) -> list[dict[str, Any]]:
     return rows
 
 
-def _object_categories(facts: _Facts, names: Names) -> list[dict[str, Any]]:
+def _object_categories(facts: _Facts, names: Names, vocabularies: Mapping[str, Vocabulary]) -> list[dict[str, Any]]:
     sources = _sources_of(facts.objects)
+    spelled: dict[str, set[str]] = defaultdict(set)
+    for source, vocabulary in vocabularies.items():
+        for one in vocabulary.objects:
+            if one.key in names.sources[source].objects:
+                spelled[names.sources[source].objects[one.key]].add(f"{source}:{one.source_category}")
     return [
         {
             "object_category": category,
             "supercategory": names.supercategory.get(category),
             "sources": sources[category],
+            "source_categories": sorted(spelled[category]),
             "n_objects": sum(facts.objects[source, category] for source in sources[category]),
             "n_images": sum(facts.images[source, category] for source in sources[category]),
         }

@@ -132,3 +132,16 @@ def test_quarantine_holds_only_what_the_world_damaged_on_purpose(tables: dict[st
         "annotation_quarantined",
     }
     assert len(tables["quarantine"]) < 100
+
+
+def test_a_wnid_leads_to_its_class_and_its_supercategory(demo_store: Path) -> None:
+    with partonomy_data.open(demo_store) as store:
+        rows = store.sql(
+            "SELECT DISTINCT o.source_category, c.object_category, g.parent FROM objects o"
+            " JOIN object_categories c ON list_contains(c.source_categories, 'partimagenet:' || o.source_category)"
+            " JOIN category_graph g ON g.child = c.object_category AND g.source = 'partimagenet'"
+            " WHERE o.source = 'partimagenet' AND o.object_category = c.object_category"
+        ).fetchall()
+        wnids = set(store.table("objects", ["source_category"], [("source", "=", "partimagenet")])[0].to_pylist())
+    assert {row[0] for row in rows} == wnids
+    assert len(wnids) > 10

@@ -93,11 +93,19 @@ def test_a_pair_that_nobody_vouches_for_and_nobody_saw_is_left_out_but_its_part_
 def test_categories_have_their_counts_sources_and_supercategory() -> None:
     every = made()
     assert every["object_categories"].to_pylist() == [
-        {"object_category": "car", "supercategory": None, "sources": ["paco"], "n_objects": 0, "n_images": 0},
+        {
+            "object_category": "car",
+            "supercategory": None,
+            "sources": ["paco"],
+            "source_categories": ["paco:car"],
+            "n_objects": 0,
+            "n_images": 0,
+        },
         {
             "object_category": "dog",
             "supercategory": "animal",
             "sources": ["paco", "pascal"],
+            "source_categories": ["paco:dog", "pascal:dog"],
             "n_objects": 5,
             "n_images": 4,
         },
