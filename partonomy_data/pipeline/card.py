@@ -14,7 +14,7 @@ def card(manifest: Mapping[str, Any], filled: Collection[str]) -> str:
     """Markdown with a YAML head that names each table that has rows (`filled`) as a configuration, `questions` first."""
     lines = ["---", "configs:"]
     for name in sorted(filled, key=lambda name: (name != "questions", list(TABLES).index(name))):
-        lines += [f"- config_name: {name}", "  data_files:", "  - split: all", f'    path: "{name}/**/*.parquet"']
+        lines += [f"- config_name: {name}", "  data_files:", "  - split: train", f'    path: "{name}/**/*.parquet"']
     lines += [
         "task_categories:",
         "- image-segmentation",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from partonomy_data.config import BuildConfig, SourceSetting, excluded
-from partonomy_data.errors import SourceError, UsageError
+from partonomy_data.errors import PartonomyError, SourceError, UsageError
 from partonomy_data.ingest.labels import Labels, make
 from partonomy_data.ingest.shard import ShardJob, ShardResult, ingest
 from partonomy_data.pipeline.code import code_digest
@@ -111,6 +112,11 @@ def ingest_source(
         for future in as_completed(running):
             results.append(future.result())
             progress.advance(running[future].shard.n_images)
+    except BrokenProcessPool as error:
+        raise PartonomyError(
+            f"a worker process ended while reading {plan.source}: out of memory (try fewer --workers), or a script that"
+            ' calls build() outside of `if __name__ == "__main__":`; what was finished is kept for the next build'
+        ) from error
     finally:
         for future in running:
             future.cancel()

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import partonomy_data
-from partonomy_data import BuildConfig, SourceError, SourceSetting, StoreError, UsageError
+from partonomy_data import BuildConfig, PartonomyError, SourceError, SourceSetting, StoreError, UsageError
 from partonomy_data.ingest import shard
+from partonomy_data.pipeline import steps
 from partonomy_data.sources import buckets
 from partonomy_data.store.lock import build_lock
 from tests.helpers import paco
@@ -158,3 +159,18 @@ def test_two_builds_at_once_on_one_store_are_refused(tmp_path: Path) -> None:
 def test_limit_publishes_so_many_photographs_of_each_source(tmp_path: Path) -> None:
     done = partonomy_data.build(tmp_path / "store", config(paco.write(tmp_path / "paco", many()), limit=5))
     assert done.total("images").out == 5
+
+
+def end_at_once(job: shard.ShardJob) -> None:
+    """What happens to a worker when the system runs out of memory."""
+    os._exit(9)
+
+
+def test_a_worker_that_is_gone_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = paco.write(tmp_path / "paco", many())
+    monkeypatch.setattr(steps, "ingest", end_at_once)
+    with pytest.raises(PartonomyError, match="a worker process ended while reading paco"):
+        partonomy_data.build(tmp_path / "store", config(source, workers=2))
+    assert not (tmp_path / "store" / "CURRENT").exists()
+    monkeypatch.undo()
+    assert partonomy_data.build(tmp_path / "store", config(source, workers=2)).new

@@ -44,7 +44,7 @@ def content(root: Path) -> dict[str, str]:
     }
 
 
-def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
+def check_killed_builds(tmp_path: Path, kills: int, seed: int) -> None:
     script = tmp_path / "small_shards.py"
     script.write_text(SCRIPT)
     old = paco.write(tmp_path / "old", many(3))
@@ -82,9 +82,9 @@ def kill_and_resume(tmp_path: Path, kills: int, seed: int) -> None:
 
 
 def test_a_killed_build_harms_nothing_and_is_taken_up_again(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=5, seed=int.from_bytes(os.urandom(4)))
+    check_killed_builds(tmp_path, kills=5, seed=int.from_bytes(os.urandom(4)))
 
 
 @pytest.mark.soak
 def test_thirty_killed_builds_harm_nothing(tmp_path: Path) -> None:
-    kill_and_resume(tmp_path, kills=30, seed=1)
+    check_killed_builds(tmp_path, kills=30, seed=1)
