@@ -8,7 +8,6 @@ Prefect's cache: a retry, a second run, or a run after a crash takes up what is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -84,11 +83,15 @@ def read_source(
     labels: Labels,
     config: BuildConfig,
     workspace: steps.Workspace,
-    executor: Executor,
     progress: Progress,
 ) -> Any:
-    """Does the source's shards, several at once."""
-    return _refusing(lambda: steps.ingest_source(plan, labels, config, workspace, executor, progress))
+    """Does the source's shards, several at once, in a pool of its own: a retry must not meet a broken one."""
+
+    def read() -> list[ShardResult]:
+        with pool(config.workers) as executor:
+            return steps.ingest_source(plan, labels, config, workspace, executor, progress)
+
+    return _refusing(read)
 
 
 @task(
@@ -148,7 +151,7 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
     overrides = steps.load_overrides(config)
     root.mkdir(parents=True, exist_ok=True)
     workspace, clock = steps.Workspace(root.resolve()), Clock()
-    with build_lock(root), pool(config.workers) as executor:
+    with build_lock(root):
         workspace.clear()
         plans: dict[str, Plan] = {}
         for name in sorted(config.sources):
@@ -166,7 +169,6 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
                         quote(labels),
                         quote(config),
                         quote(workspace),
-                        quote(executor),
                         quote(progress),
                         return_state=True,
                     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def assemble(
 ) -> Assembled:
     """Stages the tables of a version. Raises PartonomyError if any row was lost on the way, which must not happen."""
     staged = workspace.staging
+    shutil.rmtree(staged, ignore_errors=True)  # what a first try left
     for result in (one for shards in results.values() for one in shards):
         _link(workspace, result, staged)
     rejected = _outside_shards(plans, names)

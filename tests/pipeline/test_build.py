@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import partonomy_data
-from partonomy_data import BuildConfig, PartonomyError, SourceError, SourceSetting, StoreError, UsageError
+from partonomy_data import BuildConfig, PartonomyError, SourceError, SourceSetting, StoreError, UsageError, pipeline
 from partonomy_data.ingest import shard
 from partonomy_data.pipeline import steps
 from partonomy_data.sources import buckets
@@ -174,3 +174,20 @@ def test_a_worker_that_is_gone_is_told_in_one_line(tmp_path: Path, monkeypatch: 
     assert not (tmp_path / "store" / "CURRENT").exists()
     monkeypatch.undo()
     assert partonomy_data.build(tmp_path / "store", config(source, workers=2)).new
+
+
+def test_publishing_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a flow's retry does it: the same finished sources, after a first try that failed half way."""
+    finished: list[pipeline.Finished] = []
+    monkeypatch.setattr(pipeline, "finish", finished.append)
+    partonomy_data.build(tmp_path / "store", config(paco.write(tmp_path / "paco", many())))
+    monkeypatch.undo()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pipeline, "publish", full)
+    with pytest.raises(OSError, match="No space left"):
+        pipeline.finish(finished[0])
+    monkeypatch.undo()
+    assert pipeline.finish(finished[0]).new
