@@ -127,6 +127,7 @@ def _add(
     gathered.inspections.append(inspection)
     prefix = ids.image_prefix(photo.image_id)
     seen: set[str] = set()
+    gone = {thing.key for thing in photo.objects if excluded and ids.object_id(photo.image_id, thing.key) in excluded}
     for thing in photo.objects:
         own = ids.object_id(photo.image_id, thing.key, prefix)
         if _refused("objects", photo, thing, own, seen, labels, excluded, gathered):
@@ -136,6 +137,11 @@ def _add(
         gathered.object_ids.append(own)
     for part in photo.parts:
         own = ids.part_id(photo.image_id, part.key, prefix)
+        if part.object_key in gone:
+            # It must not go on to look for another whole.
+            because = f"its object, {part.object_key!r}, is on the list of exclusions"
+            gathered.reject("parts", f"{photo.image_id}#{part.key}", "excluded", because, part)
+            continue
         if _refused("parts", photo, part, own, seen, labels, excluded, gathered):
             continue
         gathered.parts.append(part)

@@ -186,3 +186,13 @@ def test_excluded_ids_go_to_quarantine_with_all_that_is_theirs(tmp_path: Path) -
         ("parts", "image_quarantined"),
     ]
     assert len(tables["images"]) == 2
+
+
+def test_the_parts_of_an_excluded_object_go_with_it(tmp_path: Path) -> None:
+    _, before = build(tmp_path / "a", paco.content())
+    listed = tmp_path / "bad.txt"
+    listed.write_text(rows(before["objects"], source_key="5")[0]["object_id"])
+    done, tables = build(tmp_path / "b", paco.content(), exclude=str(listed))
+    found = sorted((row["table_name"], row["rule"]) for row in tables["quarantine"].to_pylist())
+    assert found == [("objects", "excluded"), ("parts", "excluded")]
+    assert done.counts["paco"]["objects"].derived == 0
