@@ -11,7 +11,8 @@ Everything runs in processes of its own, in one go, with garbage collection as b
             dense masks; on a sample of photographs, extrapolated
 
 Then ours at growing sizes, and, apart, what starting Prefect costs. Memory is the sum over a process and its children of
-the proportional set size (shared pages counted once), sampled ten times a second.
+the proportional set size (shared pages counted once), sampled ten times a second in a run of its own: looking that often
+takes a good part of a core.
 """
 
 from __future__ import annotations
@@ -108,18 +109,25 @@ def memory(process: psutil.Process) -> int:
 
 
 def measure(job: str, *arguments: str) -> tuple[dict[str, float], float]:
-    """Runs one of the functions above in a fresh process; its figures, and the peak memory in MB."""
+    """Runs one of the functions above twice in fresh processes: its figures unwatched, and its peak memory in MB."""
     command = [sys.executable, __file__, "--job", job, *arguments]
+    figures, _ = watch(command, watched=False)
+    return figures, watch([argument + "-again" if argument.endswith("/store") else argument for argument in command])[1]
+
+
+def watch(command: list[str], *, watched: bool = True) -> tuple[dict[str, float], float]:
+    """Runs `command`; the figures that it prints, and its peak memory in MB if it was watched."""
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL)
-        watched, peak = psutil.Process(process.pid), 0
-        while process.poll() is None:
+        watching, peak = psutil.Process(process.pid), 0
+        while watched and process.poll() is None:
             with contextlib.suppress(psutil.Error):
-                peak = max(peak, memory(watched))
+                peak = max(peak, memory(watching))
             time.sleep(0.1)
+        process.wait()
         out.seek(0)
         if process.returncode:
-            raise SystemExit(f"{job} failed; run: {' '.join(command)}")
+            raise SystemExit(f"it failed; run: {' '.join(command)}")
         return json.loads(out.read().splitlines()[-1]), peak / 1e6
 
 
