@@ -46,6 +46,15 @@ def _retry(_task: Any, _run: Any, state: State[Any]) -> bool:
     return not isinstance(state.data, UsageError)
 
 
+#: What all tasks have in common. Prefect keeps no results: the library does, by content.
+_SAFE_TO_REPEAT: dict[str, Any] = {
+    "retry_delay_seconds": 5,
+    "retry_condition_fn": _retry,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
 def _refusing(call: Callable[[], T]) -> T | State[Any]:
     """What `call` returns; wrong input as a failed state with its one line, and no traceback in the log."""
     try:
@@ -58,10 +67,7 @@ def _refusing(call: Callable[[], T]) -> T | State[Any]:
     name="look at a source",
     task_run_name="look at {name}",
     retries=2,
-    retry_delay_seconds=5,
-    retry_condition_fn=_retry,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **_SAFE_TO_REPEAT,
 )
 def plan_source(name: str, config: BuildConfig, workspace: steps.Workspace) -> Any:
     """Finds the source's files, checks them, and splits them into shards."""
@@ -72,10 +78,7 @@ def plan_source(name: str, config: BuildConfig, workspace: steps.Workspace) -> A
     name="read a source",
     task_run_name="read {name}",
     retries=2,
-    retry_delay_seconds=5,
-    retry_condition_fn=_retry,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **_SAFE_TO_REPEAT,
 )
 def read_source(
     name: str,
@@ -97,10 +100,7 @@ def read_source(
 @task(
     name="publish",
     retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=_retry,
-    cache_policy=NO_CACHE,
-    persist_result=False,
+    **_SAFE_TO_REPEAT,
 )
 def publish(finished: Finished) -> Any:
     """Makes the taxonomy, accounts for every row, and renames the version into place."""

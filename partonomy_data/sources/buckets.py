@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 #: Photographs that one shard should hold at most, about: small enough for bounded memory, large enough to be worth a task.
 PHOTOGRAPHS_PER_SHARD = 2048
-#: Hex digits of the photograph's hash that all ids within it begin with (`taxonomy`-free: see `partonomy_data.ids`).
+#: Hex digits of the photograph's hash that all ids within it begin with (see `partonomy_data.ids`).
 PREFIX_DIGITS = 6
 
 

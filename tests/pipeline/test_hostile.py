@@ -85,10 +85,10 @@ def test_each_reader_refuses_what_is_not_its_dataset(tmp_path: Path, name: str) 
     }
     (folder / "instances_train2017.json").write_text(json.dumps(content))
     (folder / "train.json").write_text(json.dumps(content))
-    refused(build(tmp_path, folder, name))
     (tmp_path / "nothing").mkdir()
-    refused(build(tmp_path, tmp_path / "nothing", name))
-    refused(build(tmp_path, tmp_path / "missing", name))
+    for wrong in (folder, tmp_path / "nothing", tmp_path / "missing"):
+        assert str(wrong) in refused(build(tmp_path, wrong, name))
+    assert not (tmp_path / "store" / "CURRENT").exists()
 
 
 def bad(**change: Any) -> Callable[[dict[str, Any]], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_killed_holder_leaves_no_lock(root: Path) -> None:
     with holder_of(root) as process:
         process.kill()
     with build_lock(root):
-        pass
+        assert Lock(Layout(root).build_lock).holder()["pid"] == os.getpid()
 
 
 def test_the_lock_is_given_back_after_an_exception(root: Path) -> None:
