@@ -38,6 +38,8 @@ bench: setup
 	$(BIN)/python benchmarks/masks.py
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/questions.py
+	$(BIN)/python benchmarks/audit.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -o timeout=7200

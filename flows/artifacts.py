@@ -12,7 +12,7 @@ def markdown(done: BuildReport, root: str) -> str:
     lines = [
         f"# {'Published' if done.new else 'Unchanged'}: version `{done.version}`",
         "",
-        f"In `{root}`, run `{done.run_id}`, {sum(done.seconds.values()):.1f} s.",
+        f"In `{root}`, run `{done.run_id}`, {sum(done.seconds.values()):.1f} s, {done.questions:,} questions.",
         "",
         "| source | table | read | derived | published | quarantined |",
         "|---|---|---:|---:|---:|---:|",

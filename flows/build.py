@@ -1,4 +1,5 @@
-"""The flow `build-partonomy`: one task for looking at each source, one for reading it, one for publishing.
+"""The flow `build-partonomy`: one task for looking at each source, one for reading it; one each for putting the
+tables together, for the questions, and for publishing.
 
 The number of tasks doesn't grow with the data: a source's shards run in a pool of processes inside its task. A task may
 be run again at any time, because what it makes is kept under the digest of what went into it, by the library and not by
@@ -12,6 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
+import msgspec
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -27,7 +29,9 @@ from partonomy_data.demo.job import prepare
 from partonomy_data.errors import UsageError
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.ingest.shard import ShardResult
-from partonomy_data.pipeline import Finished, finish, steps
+from partonomy_data.pipeline import Finished, finish, stage, steps
+from partonomy_data.pipeline.asking import ask
+from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.runs import BuildReport, Clock
 from partonomy_data.pipeline.workers import pool
@@ -98,13 +102,38 @@ def read_source(
 
 
 @task(
+    name="stage tables",
+    retries=1,
+    **_SAFE_TO_REPEAT,
+)
+def stage_tables(finished: Finished) -> Any:
+    """Makes the taxonomy, puts the version's tables together, and accounts for every row."""
+    return _refusing(lambda: stage(finished))
+
+
+@task(
+    name="make questions",
+    retries=2,
+    **_SAFE_TO_REPEAT,
+)
+def make_questions(finished: Finished, assembled: Assembled, progress: Progress) -> Any:
+    """Splits the photographs and makes the questions, in a pool of processes of its own."""
+
+    def make() -> Assembled:
+        with pool(finished.config.workers) as executor, finished.clock.measure("questions"):
+            return ask(finished.workspace, finished.config.questions, assembled, executor, progress)
+
+    return _refusing(make)
+
+
+@task(
     name="publish",
     retries=1,
     **_SAFE_TO_REPEAT,
 )
-def publish(finished: Finished) -> Any:
-    """Makes the taxonomy, accounts for every row, and renames the version into place."""
-    return _refusing(lambda: finish(finished))
+def publish(finished: Finished, assembled: Assembled) -> Any:
+    """Renames the version into place, and records the run."""
+    return _refusing(lambda: finish(finished, assembled))
 
 
 @flow(name="build-partonomy", persist_result=False)
@@ -115,14 +144,15 @@ def build_partonomy(
     exclude: str | None = None,
     limit: int | None = None,
     overrides: str | None = None,
+    questions: dict[str, Any] | None = None,
     workers: int | None = None,
     config: str | None = None,
     demo: Literal["small", "medium", "large"] | None = None,
 ) -> Any:
     """Reads the sources and publishes what they hold as a new version of the store at `root`.
 
-    `sources` and `images` map names to folders; `config` is a YAML file with the same settings, which the others win
-    over. `demo` draws a world of that size, if no source is given.
+    `sources` and `images` map names to folders; `questions` holds settings of the questions; `config` is a YAML file
+    with the same settings, which the others win over. `demo` draws a world of that size, if no source is given.
     """
     try:
         base = settings.load(Path(config)) if config else BuildConfig()
@@ -133,12 +163,14 @@ def build_partonomy(
             exclude=exclude,
             limit=limit,
             overrides=overrides,
+            questions=questions,
             workers=workers,
         )
         if demo is not None and not wanted.sources:
-            wanted = prepare(
+            drawn = prepare(
                 Path(root), size=demo, world_seed=0, photo_seed=0, workers=workers, progress=_LISTENER.get()
             )
+            wanted = msgspec.structs.replace(wanted, sources=drawn.sources)
         return Completed(message="published", data=_build(Path(root), wanted, _LISTENER.get()))
     except UsageError as error:
         return Failed(message=str(error), data=error)
@@ -174,7 +206,9 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
                     )
                 )
         finished = Finished(root, workspace, config, plans, names, overrides, results, clock)
-        done: BuildReport = _result(publish(quote(finished), return_state=True))
+        assembled: Assembled = _result(stage_tables(quote(finished), return_state=True))
+        assembled = _result(make_questions(quote(finished), quote(assembled), quote(progress), return_state=True))
+        done: BuildReport = _result(publish(quote(finished), quote(assembled), return_state=True))
     publish_report(done, str(root))
     for line in done.warnings():
         get_run_logger().warning("%s", line)
@@ -202,6 +236,7 @@ def run(root: Path, config: BuildConfig, progress: Progress | None = None) -> Bu
             exclude=config.exclude,
             limit=config.limit,
             overrides=config.overrides,
+            questions=msgspec.to_builtins(config.questions),
             workers=config.workers,
             return_state=True,
         )

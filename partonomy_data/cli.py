@@ -153,6 +153,30 @@ def relink(root: Root) -> None:
 
 
 @app.command()
+def audit(
+    root: Root,
+    version: Annotated[str | None, typer.Option(help="A version other than the current one.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="Questions of this split only. Repeatable.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Other questions: Parquet (a file or folder), or the PARTONOMY release's JSON.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; a new folder of the store's runs if not given.")
+    ] = None,
+    fail: Annotated[
+        bool, typer.Option("--fail", help="End with 1 if a balanced question can be answered blind.")
+    ] = False,
+) -> None:
+    """Tries to answer the questions without the images, and says how far beyond chance that leads."""
+    from partonomy_data.questions.audit import job
+
+    report, folder = job.run(root, version=version, splits=split or (), file=file, out=out)
+    print(job.text(report, folder))
+    if fail and job.failed(report):
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(root: Root) -> None:
     """Says what is installed, missing or misconfigured, and how to mend it. Ends with 1 if something needs mending."""
     from partonomy_data.doctor import examine

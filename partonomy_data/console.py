@@ -70,7 +70,8 @@ def summary(done: BuildReport, root: str) -> str:
         lost = sum(one.quarantined for one in tables.values())
         numbers = (tables["images"].out, tables["objects"].out, tables["parts"].out)
         lines.append(f"{source:<16}" + "".join(f"{n:>10,}" for n in numbers) + f"{lost:>13,}")
-    lines += ["", f"took {sum(done.seconds.values()):.1f} s; every row is accounted for (runs/{done.run_id}/run.json)"]
+    lines += ["", f"{done.questions:,} questions" if done.questions else "no questions", ""]
+    lines += [f"took {sum(done.seconds.values()):.1f} s; every row is accounted for (runs/{done.run_id}/run.json)"]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Tables of what is in the photographs: images, objects, parts, evidence, attributes."""
+"""Tables of the photographs and of what is in them: images, objects, parts, evidence, attributes, splits."""
 
 from __future__ import annotations
 
@@ -179,6 +179,40 @@ ATTRIBUTES = Table(
         Column("source", pa.string(), "Name of the source"),
     ),
     key=("annotation_id", "attribute_type", "attribute"),
+)
+
+SPLITS = Table(
+    "splits",
+    "the split of an image",
+    (
+        Column("image_id", pa.string(), "The image (`images`)"),
+        Column("source", pa.string(), "Name of the source"),
+        Column(
+            "cluster",
+            pa.string(),
+            "`pho_` and 16 hex digits: the photograph, across sources and copies. No photograph is in two splits",
+        ),
+        Column(
+            "split",
+            pa.string(),
+            "`train`, `val`, `test`, or `test_unseen_object`, `test_unseen_part`, `test_unseen_pair`: of photographs that show "
+            "what none of `train` and `val` shows",
+        ),
+        Column(
+            "reason",
+            pa.string(),
+            "`source` (its own source says so), `evaluation_only` (its source only tests), `cluster` (another image of the same "
+            "photograph decides), `keyed` (drawn by its hash), `few` (dealt, as few show the same), `first` (it trains so that "
+            "its object category does), `unseen_object`, `unseen_part`, `unseen_pair`",
+        ),
+        Column(
+            "held_out",
+            pa.string(),
+            "What put it in an unseen split: an object category, a part, or `object: part`; null in other splits",
+            nullable=True,
+        ),
+    ),
+    key=("image_id",),
 )
 
 QUARANTINE = Table(

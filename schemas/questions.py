@@ -10,7 +10,9 @@ QUESTIONS = Table(
     "questions",
     "a question",
     (
-        Column("question_id", pa.string(), "`qst_` and 16 hex digits; the first 6 stand for the photograph"),
+        Column(
+            "question_id", pa.string(), "`qst_` and 22 hex digits; the first 12 stand for those that are asked together"
+        ),
         Column("image_id", pa.string(), "The photograph (`images`)"),
         Column("object_id", pa.string(), "The object that it asks about (`objects`)"),
         Column("source", pa.string(), "Name of the source"),
@@ -74,6 +76,17 @@ QUESTION_MASKS = Table(
     (
         Column("question_id", pa.string(), "The question"),
         Column("part_category", pa.string(), "The part named"),
+        Column(
+            "phrase",
+            pa.string(),
+            "What the answer calls it: the contrast category's name where that is broader (`blade` for a `rotor blade`)",
+        ),
+        Column(
+            "contrast_part",
+            pa.string(),
+            "The contrast category's own name of the part that they share; null where none is named, or it lacks the part",
+            nullable=True,
+        ),
         Column("part_ids", STRINGS, "Its instances (`parts`)"),
     ),
     key=("question_id", "part_category"),

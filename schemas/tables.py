@@ -9,8 +9,8 @@ import pyarrow as pa
 from schemas import photographs, questions, taxonomy
 from schemas.columns import Column, Table
 
-#: Version of the schemas; raised whenever a column changes its name, type or meaning.
-SCHEMA_VERSION: Final = 1
+#: Version of the schemas; raised whenever a column changes its name, type or meaning, or a table is added.
+SCHEMA_VERSION: Final = 2
 
 #: The tables of a published version, in the order of the way of the data.
 TABLES: Final[dict[str, Table]] = {
@@ -27,6 +27,7 @@ TABLES: Final[dict[str, Table]] = {
         taxonomy.CATEGORY_GRAPH,
         taxonomy.PART_RELATIONS,
         taxonomy.PLAUSIBILITY,
+        photographs.SPLITS,
         questions.QUESTIONS,
         questions.QUESTION_MASKS,
         questions.LLM_CALLS,

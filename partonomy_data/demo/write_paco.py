@@ -55,8 +55,19 @@ def _attributes(drawn: Drawn, labels: Sequence[int], known: bool) -> dict[str, A
 
 
 def _evidence(drawn: Drawn, ids: Tables, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Negative and not exhaustively labeled category ids, objects and parts; each entry is true of the scene."""
+    """Negative and not exhaustively labeled category ids, objects and parts; each entry is true of the scene.
+
+    A part that is annotated on one object and overlooked on another is always among the latter, as a category that is
+    annotated and not listed counts as annotated everywhere.
+    """
     shown: dict[str, set[str]] = {}
+    somewhere = {
+        (view.entry.name, part.part.name)
+        for view in drawn.objects
+        if view.entry
+        for part in view.parts
+        if part.state == annotate.ANNOTATED
+    }
     annotated: set[str] = set()
     partial: set[int] = set()
     for view in drawn.objects:
@@ -65,9 +76,10 @@ def _evidence(drawn: Drawn, ids: Tables, rng: np.random.Generator) -> tuple[list
         shown.setdefault(view.entry.name, set()).update(part.part.name for part in view.parts)
         if view.state != annotate.OVERLOOKED_STATE:
             annotated.add(view.entry.name)
-            overlooked = [part for part in view.parts if part.state == annotate.OVERLOOKED_STATE]
+            missed = (annotate.OVERLOOKED_STATE, annotate.PARTS_SKIPPED)
+            overlooked = [part for part in view.parts if part.state in missed]
             for part, draw in zip(overlooked, rng.random(len(overlooked)), strict=True):
-                if draw < 0.5:
+                if draw < 0.5 or (view.entry.name, part.part.name) in somewhere:
                     partial.add(ids.parts[view.entry.name, part.part.name])
     for view in drawn.objects:
         if view.entry and view.state == annotate.OVERLOOKED_STATE and view.entry.name in annotated:

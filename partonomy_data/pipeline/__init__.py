@@ -2,6 +2,7 @@
 
 steps      the steps, which the Prefect flow runs too
 assemble   from finished shards to a staged version
+asking     its questions
 card       the README.md of a version
 runs       what is true of a run: times, settings, outcome
 workers    a pool of processes that can't be orphaned
@@ -18,7 +19,8 @@ from pathlib import Path
 from partonomy_data.config import BuildConfig
 from partonomy_data.ingest.shard import ShardResult
 from partonomy_data.pipeline import steps
-from partonomy_data.pipeline.assemble import assemble
+from partonomy_data.pipeline.asking import ask
+from partonomy_data.pipeline.assemble import Assembled, assemble
 from partonomy_data.pipeline.card import card
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.runs import BuildReport, Clock, record, report
@@ -70,21 +72,34 @@ def build(root: Path, config: BuildConfig, progress: Progress | None = None) -> 
             with clock.measure(f"read {name}"):
                 labels = steps.labels_of(name, plan, names)
                 results[name] = steps.ingest_source(plan, labels, config, workspace, executor, progress)
+        finished = Finished(root, workspace, config, plans, names, overrides, results, clock)
+        assembled = stage(finished)
+        with clock.measure("questions"):
+            assembled = ask(workspace, config.questions, assembled, executor, progress)
         progress.stage("publishing", 1)
-        done = finish(Finished(root, workspace, config, plans, names, overrides, results, clock))
+        done = finish(finished, assembled)
         progress.advance()
     return done
 
 
-def finish(finished: Finished) -> BuildReport:
-    """Assembles and publishes the version, records the run, and clears what is of no more use."""
-    clock, workspace = finished.clock, finished.workspace
-    with clock.measure("assemble"):
-        assembled = assemble(
-            workspace, finished.config, finished.plans, finished.names, finished.overrides, finished.results
+def stage(finished: Finished) -> Assembled:
+    """Puts the version's tables together, but for the questions. Safe to run again."""
+    with finished.clock.measure("assemble"):
+        return assemble(
+            finished.workspace,
+            finished.config,
+            finished.plans,
+            finished.names,
+            finished.overrides,
+            finished.results,
         )
+
+
+def finish(finished: Finished, assembled: Assembled) -> BuildReport:
+    """Publishes the staged version, records the run, and clears what is of no more use."""
+    clock, workspace = finished.clock, finished.workspace
     with clock.measure("publish"):
-        readme = card(assembled.manifest, assembled.filled)
+        readme = card(assembled.manifest, assembled.filled, assembled.splits)
         published = publish(finished.root, assembled.staged, assembled.manifest, readme=readme)
     workspace.keep_only([result for shards in finished.results.values() for result in shards])
     done = report(finished.root, published, assembled, clock)

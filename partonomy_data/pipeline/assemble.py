@@ -41,11 +41,17 @@ class Assembled:
     """Source → table → counts."""
     rules: dict[str, dict[str, int]]
     """Source → rule → how often."""
+    n_questions: int = 0
 
     @property
     def filled(self) -> list[str]:
         """The tables that have rows."""
         return [name for name in TABLES if (self.staged / name).is_dir()]
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have questions."""
+        return sorted(path.name.partition("=")[2] for path in (self.staged / "questions").glob("split=*"))
 
 
 def assemble(
@@ -153,6 +159,7 @@ def _manifest(
         "config": {
             "limit": config.limit,
             "exclude": source_files.digest(excluded(config.exclude)) if config.exclude else None,
+            "questions": msgspec.to_builtins(config.questions),
             "overrides": source_files.sha256(Path(config.overrides)) if config.overrides else None,
         },
         "inputs": {

@@ -47,6 +47,7 @@ class BuildReport(msgspec.Struct, frozen=True):
     counts: dict[str, dict[str, Counts]]
     rules: dict[str, dict[str, int]]
     seconds: dict[str, float]
+    questions: int = 0
 
     def total(self, table: str) -> Counts:
         """The counts of a table over all sources."""
@@ -78,7 +79,9 @@ def report(root: Path, published: Published, assembled: Assembled, clock: Clock)
     run_id = f"{clock.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     seconds = {step: round(value, 3) for step, value in clock.seconds.items()}
     (Layout(root).runs / run_id).mkdir(parents=True, exist_ok=True)
-    return BuildReport(run_id, published.version, published.new, assembled.counts, assembled.rules, seconds)
+    return BuildReport(
+        run_id, published.version, published.new, assembled.counts, assembled.rules, seconds, assembled.n_questions
+    )
 
 
 def record(root: Path, config: BuildConfig, done: BuildReport) -> None:

@@ -35,6 +35,11 @@ class Workspace:
         return Layout(self.root).work / "shards"
 
     @property
+    def questions(self) -> Path:
+        """Finished shards of questions, and what lies between."""
+        return Layout(self.root).work / "questions"
+
+    @property
     def spool(self) -> Path:
         """Sources split by photograph; of no use after the build."""
         return Layout(self.root).work / "spool"
@@ -48,8 +53,8 @@ class Workspace:
         """Removes what an earlier build left half done; finished shards stay. Call it with the build lock held."""
         for folder in (self.spool, self.staging):
             shutil.rmtree(folder, ignore_errors=True)
-        if self.shards.is_dir():
-            for folder in self.shards.glob("*.tmp"):
+        for shards in (self.shards, self.questions / "shards"):
+            for folder in shards.glob("*.tmp") if shards.is_dir() else ():
                 shutil.rmtree(folder, ignore_errors=True)
 
     def keep_only(self, results: Sequence[ShardResult]) -> None:
@@ -135,3 +140,4 @@ def check(config: BuildConfig) -> None:
     for name in config.sources:
         reader(name)
     excluded(config.exclude)
+    config.questions.checked()

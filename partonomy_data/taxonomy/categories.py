@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 #: (child, parent, source)
 Edge = tuple[str, str, str]
+
+#: The source of the pairs that no source declares (see `taxonomy.kinds`).
+CURATED: Final = "curated"
 
 
 def acyclic(edges: Iterable[Edge]) -> tuple[tuple[Edge, ...], tuple[Edge, ...]]:
     """`edges` that form no cycle, and those that were left out because they close one; both sorted and distinct.
 
-    Sources come in the order of their names, and within a source its edges in theirs: of two that exclude each other
-    the first stays. One pass over all edges where there is no cycle, as there hardly ever is.
+    Sources come in the order of their names, CURATED after all others, and within a source its edges in theirs: of
+    two that exclude each other the first stays. One pass over all edges where there is no cycle, as there hardly ever is.
     """
-    ordered = sorted(set(edges), key=lambda edge: (edge[2], edge[0], edge[1]))
+    ordered = sorted(set(edges), key=lambda edge: (edge[2] == CURATED, edge[2], edge[0], edge[1]))
     if cycle(ordered) is None:
         return tuple(sorted(ordered)), ()
     kept: list[Edge] = []

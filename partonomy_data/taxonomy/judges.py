@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Final
 
 from partonomy_data.taxonomy.inflection import singular
@@ -90,10 +90,14 @@ def same_head(parts: Collection[str]) -> Iterator[Judgement]:
 
 
 def curated(parts: Collection[str]) -> Iterator[Judgement]:
-    """The judge `curated`: the relations of `synonyms.yaml` between names that are in use."""
+    """The judge `curated`: the relations of `synonyms.yaml` between names that are in use.
+
+    A name that is made of two of the same part ("aerial/antenna", whose words run on) is the same as either.
+    """
     known, listed = frozenset(parts), synonyms()
     for group in listed.same:
-        for a, b in combinations(sorted(known.intersection(group.names)), 2):
+        double = {f"{a} {b}" for a, b in permutations(group.names, 2)}
+        for a, b in combinations(sorted(known.intersection(double.union(group.names))), 2):
             yield Judgement(a, b, "same", "curated", group.confidence)
     for relation, pairs in (("narrower", listed.narrower), ("distinct", listed.distinct)):
         for pair in pairs:

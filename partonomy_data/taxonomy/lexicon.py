@@ -30,6 +30,7 @@ class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kinds: dict[str, str]
     positions: dict[str, str]
     vague_heads: frozenset[str]
+    regions: frozenset[str]
     quantities: frozenset[str]
 
 
@@ -56,7 +57,8 @@ class Synonyms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     distinct: tuple[SynonymPair, ...]
 
 
-def _read_yaml(name: str) -> Any:
+def read_yaml(name: str) -> Any:
+    """The content of a YAML file of this package."""
     # PyYAML takes longer to import than the command line has for its help text.
     import yaml
 
@@ -67,10 +69,10 @@ def _read_yaml(name: str) -> Any:
 @cache
 def lexicon() -> Lexicon:
     """The word lists, read on first use. Raises msgspec.ValidationError if the file was edited into another shape."""
-    return msgspec.convert(_read_yaml("lexicon.yaml"), Lexicon)
+    return msgspec.convert(read_yaml("lexicon.yaml"), Lexicon)
 
 
 @cache
 def synonyms() -> Synonyms:
     """The curated relations, read on first use. Raises as `lexicon` does."""
-    return msgspec.convert(_read_yaml("synonyms.yaml"), Synonyms)
+    return msgspec.convert(read_yaml("synonyms.yaml"), Synonyms)

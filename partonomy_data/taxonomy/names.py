@@ -11,6 +11,8 @@ the same category (the car of PACO and of Pascal-Part), and in one source it is 
 
 Each of these is reported, and so is each merger of two part names of one object ("armrest", "armrests"). What a
 source's names become depends on the other sources only where parentheses are needed.
+
+The is-a pairs are those that the sources declare, and a curated table's above them (`taxonomy.kinds`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from partonomy_data.sources.records import Rejected, Vocabulary
-from partonomy_data.taxonomy.categories import Edge, acyclic
+from partonomy_data.taxonomy import kinds
+from partonomy_data.taxonomy.categories import CURATED, Edge, acyclic
 from partonomy_data.taxonomy.object_names import ancestors, is_a, object_names
 from partonomy_data.taxonomy.overrides import Overrides
 from partonomy_data.taxonomy.qualifiers import normalise_all, sense, senses, without_needless
@@ -74,9 +77,9 @@ class Names:
 
     sources: Mapping[str, SourceNames]
     edges: tuple[Edge, ...]
-    """(child, parent, source), sorted; acyclic."""
+    """(child, parent, source), sorted; acyclic. The source is CURATED where none declares the pair."""
     supercategory: Mapping[str, str]
-    """Object category → its nearest parent; missing where it has none."""
+    """Object category → its nearest parent, a source's own if one has any; missing where it has none."""
     reports: tuple[NameReport, ...]
     rejected: tuple[Rejected, ...]
     """The rejected categories of all sources, in the order of the sources."""
@@ -100,7 +103,9 @@ def build(vocabularies: Mapping[str, Vocabulary], overrides: Overrides | None = 
         )
         for source in sorted(vocabularies)
     }
-    edges, dropped = acyclic(_edges(vocabularies, objects))
+    declared = _edges(vocabularies, objects)
+    kept, dropped = acyclic([*declared, *kinds.edges(_in_use(objects, declared))])
+    edges = kinds.without_implied(kept)
     reports += [
         NameReport(source, CATEGORY_CYCLE.name, (child, parent), (child, parent)) for child, parent, source in dropped
     ]
@@ -190,6 +195,12 @@ def _edges(vocabularies: Mapping[str, Vocabulary], objects: Mapping[str, Mapping
     return [edge for edge in edges if edge[0] != edge[1]]
 
 
+def _in_use(objects: Mapping[str, Mapping[str, str]], edges: Iterable[Edge]) -> set[str]:
+    """The object categories of all sources, and all that `edges` name."""
+    categories = {name for names in objects.values() for name in names.values()}
+    return categories | {name for child, parent, _ in edges for name in (child, parent)}
+
+
 def _by_plain_name(vocabulary: Vocabulary, objects: Mapping[str, str]) -> dict[str, str]:
     """Name in plain words → canonical name. A name that two categories share stands for neither, and is left out."""
     found: dict[str, set[str]] = defaultdict(set)
@@ -206,9 +217,9 @@ def _supercategories(
     objects: Mapping[str, Mapping[str, str]],
     edges: Iterable[Edge],
 ) -> dict[str, str]:
-    """Object category → its nearest parent, by the first source (in the order of names) that has one."""
-    parents: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    """Object category → its nearest parent, by the first source (in the order of names) that has one, else curated."""
+    parents: dict[str, list[tuple[bool, str, str]]] = defaultdict(list)
     for child, parent, source in edges:
-        parents[child].append((source, parent))
+        parents[child].append((source == CURATED, source, parent))
     declared = sorted({name for names in objects.values() for name in names.values()})
-    return {name: min(parents[name])[1] for name in declared if name in parents}
+    return {name: min(parents[name])[-1] for name in declared if name in parents}

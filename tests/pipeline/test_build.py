@@ -178,8 +178,8 @@ def test_a_worker_that_is_gone_is_told_in_one_line(tmp_path: Path, monkeypatch: 
 
 def test_publishing_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a flow's retry does it: the same finished sources, after a first try that failed half way."""
-    finished: list[pipeline.Finished] = []
-    monkeypatch.setattr(pipeline, "finish", finished.append)
+    finished: list[tuple[object, ...]] = []
+    monkeypatch.setattr(pipeline, "finish", lambda *given: finished.append(given))
     partonomy_data.build(tmp_path / "store", config(paco.write(tmp_path / "paco", many())))
     monkeypatch.undo()
 
@@ -188,6 +188,6 @@ def test_publishing_may_be_tried_again(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pipeline, "publish", full)
     with pytest.raises(OSError, match="No space left"):
-        pipeline.finish(finished[0])
+        pipeline.finish(*finished[0])
     monkeypatch.undo()
-    assert pipeline.finish(finished[0]).new
+    assert pipeline.finish(*finished[0]).new

@@ -17,7 +17,8 @@ import sys
 import datasets
 folder, cache = sys.argv[1:]
 for name in datasets.get_dataset_config_names(folder):
-    print(name, datasets.load_dataset(folder, name, split="train", cache_dir=cache).num_rows)
+    loaded = datasets.load_dataset(folder, name, cache_dir=cache)
+    print(name, sum(loaded.num_rows.values()), *loaded)
 """
 
 
@@ -25,11 +26,20 @@ def test_every_table_with_rows_is_a_configuration_that_loads(demo_store: Path, t
     pytest.importorskip("datasets", reason="the extra [export] is not installed")
     with partonomy_data.open(demo_store) as store:
         folder, expected = store.folder, {name: rows for name, rows in store.manifest["tables"].items() if rows}
+        splits = [
+            split
+            for (split,) in store.sql(
+                "SELECT DISTINCT split FROM questions ORDER BY split <> 'train', split"
+            ).fetchall()
+        ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-c", LOAD, str(folder), str(tmp_path / "cache")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert {name: int(rows) for name, rows in map(str.split, done.stdout.splitlines())} == expected
+    found = {name: (int(rows), splits) for name, rows, *splits in map(str.split, done.stdout.splitlines())}
+    assert {name: rows for name, (rows, _) in found.items()} == expected
+    assert found["objects"][1] == ["train"]
+    assert found["questions"][1] == splits
 
 
 def test_the_card_tells_the_counts_of_every_source(demo_store: Path) -> None:

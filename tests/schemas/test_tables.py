@@ -79,6 +79,7 @@ CONTRACT: dict[str, dict[str, pa.DataType]] = {
         **dict.fromkeys(("object_category", "part_category", "verdict", "method", "call_id"), S),
         "confidence": F32,
     },
+    "splits": dict.fromkeys(("image_id", "source", "cluster", "split", "reason", "held_out"), S),
     "questions": {
         **dict.fromkeys(("question_id", "image_id", "object_id", "source", "split", "question_type", "question"), S),
         **dict.fromkeys(("referent", "group_id", "block_id", "evidence", "object_question", "wording"), S),

@@ -11,7 +11,7 @@ import pytest
 from partonomy_data.errors import StoreError
 from partonomy_data.store import catalog, open, parquet, relink
 from partonomy_data.store.layout import Layout
-from schemas.tables import EVALUATION_TABLES, TABLES, table
+from schemas.tables import EVALUATION_TABLES, SCHEMA_VERSION, TABLES, table
 
 from .conftest import publish_tables, tables
 
@@ -32,7 +32,7 @@ def test_it_shows_every_table_of_the_version_from_any_working_directory(
         assert views == {*TABLES, *EVALUATION_TABLES, "current_version"}
         version = Layout(published).current.read_text().strip()
         shown = connection.sql("SELECT version, schema_version, root FROM current_version").fetchall()
-        assert shown == [(version, 1, str(published))]
+        assert shown == [(version, SCHEMA_VERSION, str(published))]
 
 
 def test_tables_without_files_have_their_columns(published: Path) -> None:

@@ -95,7 +95,7 @@ def test_categories_have_their_counts_sources_and_supercategory() -> None:
     assert every["object_categories"].to_pylist() == [
         {
             "object_category": "car",
-            "supercategory": None,
+            "supercategory": "vehicle",
             "sources": ["paco"],
             "source_categories": ["paco:car"],
             "n_objects": 0,
@@ -112,7 +112,12 @@ def test_categories_have_their_counts_sources_and_supercategory() -> None:
     ]
     leg = next(row for row in every["part_categories"].to_pylist() if row["part_category"] == "leg")
     assert leg == {"part_category": "leg", "sources": ["paco", "pascal"], "n_parts": 5, "n_object_categories": 1}
-    assert every["category_graph"].to_pylist() == [{"child": "dog", "parent": "animal", "source": "pascal"}]
+    assert [tuple(row.values()) for row in every["category_graph"].to_pylist()] == [
+        ("car", "vehicle", "curated"),
+        ("dog", "animal", "pascal"),
+        ("dog", "quadruped", "curated"),
+        ("quadruped", "animal", "curated"),
+    ]
 
 
 def test_what_is_seen_is_plausible_because_it_is_annotated() -> None:

@@ -181,7 +181,7 @@ def test_supercategories_come_from_parents_and_edges_and_skip_a_parent_of_the_sa
             "b": vocabulary(("x", "retriever", ["pet"]), edges=(("pets", "Animal"), ("pet", "pet"), ("{}", "pet"))),
         }
     )
-    assert made.edges == (
+    assert tuple(edge for edge in made.edges if edge[2] in ("a", "b")) == (
         ("bottle", "container", "a"),
         ("dog", "animal", "a"),
         ("pet", "animal", "b"),

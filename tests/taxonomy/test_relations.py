@@ -280,3 +280,9 @@ def test_the_cost_grows_with_the_names_not_with_their_pairs() -> None:
     times = [min(seconds(n) for _ in range(2)) for n in (2_000, 8_000)]
     assert all(late < 12 * early for early, late in pairwise(times)), times
     assert times[-1] < 3.0
+
+
+def test_a_name_made_of_two_names_of_a_part_is_the_same_as_either() -> None:
+    found = {(one.part_a, one.part_b): one.relation for one in judgements(["aerial antenna", "aerial", "wing"])}
+    assert found["aerial", "aerial antenna"] == "same"
+    assert len(found) == 1

@@ -1,0 +1,180 @@
+"""One shard of questions: a family of categories in one source and split, from its instances to Parquet.
+
+A shard that was finished before is not done again: its folder is named by a digest of its instances, of what the
+taxonomy says of their categories, of the settings and of the code. It appears whole, by renaming.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.ipc
+
+from partonomy_data.questions.arrays import Instances, Ints, arrays
+from partonomy_data.questions.blocks import Block, blocks
+from partonomy_data.questions.context import Context
+from partonomy_data.questions.grouping import Coverage, group
+from partonomy_data.questions.rows import Builder
+from partonomy_data.questions.truth import Bools
+from partonomy_data.questions.ungrouped import ungrouped
+from partonomy_data.questions.units import Unit, units
+from partonomy_data.sources.files import digest
+from partonomy_data.store import parquet
+
+#: Questions that are held before they are written.
+_BATCH = 4096
+
+
+class Job(msgspec.Struct, frozen=True):
+    """What a worker needs to make a shard."""
+
+    context: Context
+    instances: str
+    """An Arrow stream with the schema `instances.INSTANCES` and a column `cluster`."""
+    folder: str
+    """Where finished shards are kept."""
+    code: str
+
+
+class CoverageRow(msgspec.Struct, frozen=True):
+    """Of one type in one source and split: how many instances can be asked, and have a balanced question."""
+
+    source: str
+    split: str
+    question_type: str
+    askable: int
+    """Instances that a question of the type can be asked about."""
+    bound: int
+    """Those of them that could be in groups, if the buckets' groups served this type alone."""
+    balanced: int
+    """Those that have a balanced question of the type."""
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A finished shard."""
+
+    key: str
+    source: str
+    split: str
+    family: str
+    n_instances: int
+    n_questions: int
+    n_groups: int
+    coverage: list[CoverageRow]
+
+
+def make(job: Job) -> Made:
+    """Makes the shard, unless that was done before, and returns what `made.json` in its folder holds."""
+    table = _read(Path(job.instances))
+    key = digest(job.code, msgspec.json.encode(job.context, order="deterministic"), *_bytes(table))
+    target = Path(job.folder) / key
+    if (target / "made.json").is_file():
+        return msgspec.json.decode((target / "made.json").read_bytes(), type=Made)
+    temporary = target.with_name(f"{key}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    made = _write(_arrays(table, job.context), job.context, key, temporary)
+    (temporary / "made.json").write_bytes(msgspec.json.encode(made))
+    shutil.rmtree(target, ignore_errors=True)
+    temporary.rename(target)
+    return made
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        return reader.read_all().sort_by("object_id").combine_chunks()
+
+
+def _bytes(table: pa.Table) -> Iterator[bytes]:
+    """The table's content, whatever buffers hold it."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    yield sink.getvalue().to_pybytes()
+
+
+def _arrays(table: pa.Table, context: Context) -> Instances:
+    parts = tuple(sorted(context.related))
+    at = {part: place for place, part in enumerate(parts)}
+    related: Bools = np.eye(len(parts), dtype=bool)
+    for part, others in context.related.items():
+        related[at[part], [at[other] for other in others]] = True
+    return arrays(table, parts, related, table["cluster"], context.settings.seed)
+
+
+def _write(instances: Instances, context: Context, key: str, folder: Path) -> Made:
+    coverage = Coverage()
+    groups, left = group(instances, context, coverage)
+    asked = units(instances, context, groups)
+    _count_balanced(asked, coverage)
+    builder = Builder(instances, context)
+    n_questions = 0
+    spool = folder / "question_masks.arrow"
+    with (
+        pa.OSFile(str(spool), "wb") as sink,
+        pa.ipc.new_stream(sink, parquet.written_schema("question_masks")) as masks,
+    ):
+
+        def taken() -> pa.RecordBatch:
+            questions, of_masks = builder.take()
+            masks.write_batch(of_masks.cast(masks_schema))
+            return questions
+
+        masks_schema = parquet.written_schema("question_masks")
+        n_questions = parquet.write(
+            _batches(builder, _in_order(instances, context, asked, left), taken),
+            folder / "questions.parquet",
+            "questions",
+        )
+    with pa.memory_map(str(spool)) as source, pa.ipc.open_stream(source) as reader:
+        parquet.write(iter(reader), folder / "question_masks.parquet", "question_masks")
+    spool.unlink()
+    return Made(
+        key=key,
+        source=context.source,
+        split=context.split,
+        family=context.family,
+        n_instances=len(instances),
+        n_questions=n_questions,
+        n_groups=len(groups),
+        coverage=_coverage(context, coverage),
+    )
+
+
+def _batches(builder: Builder, made: Iterator[Block], taken: Callable[[], pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for block in made:
+        builder.add(block)
+        if len(builder) >= _BATCH:
+            yield taken()
+    if len(builder):
+        yield taken()
+
+
+def _in_order(instances: Instances, context: Context, asked: list[Unit], left: Ints) -> Iterator[Block]:
+    """All blocks, in the order of the keys of those that are asked together."""
+    together = ((unit.key, blocks(instances, context, unit)) for unit in asked)
+    alone = iter(()) if context.evaluation else ungrouped(instances, context, left)
+    for _, made in heapq.merge(together, alone, key=lambda one: one[0]):
+        yield from made
+
+
+def _count_balanced(asked: list[Unit], coverage: Coverage) -> None:
+    for unit in asked:
+        n = sum(len(group.rows) for group in unit.groups)
+        coverage.balanced.update(dict.fromkeys({ask.question_type for ask in unit.asks}, n))
+
+
+def _coverage(context: Context, coverage: Coverage) -> list[CoverageRow]:
+    return [
+        CoverageRow(
+            context.source, context.split, kind, coverage.askable[kind], coverage.bound[kind], coverage.balanced[kind]
+        )
+        for kind in context.settings.types
+    ]
