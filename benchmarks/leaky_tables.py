@@ -1,6 +1,6 @@
 """Question tables whose leaks are known, made from a small simulated world: what a blind attacker must find, or must not.
 
-    edited        wrong choices are the right one with one or two parts added, left out or replaced
+    edited        wrong choices are the right one with one or two parts of its family added, left out or replaced
     regrouped     blocks of true answers, but with other partners for every type, so that a photograph's questions can be
                   linked
     grouped       blocks of true answers with the same partners for every type: nothing is to be found
@@ -132,10 +132,12 @@ def edited(made: World, seed: int = 0) -> Tables:
     for instance in made.instances:
         generator = np.random.default_rng([seed, 2, instance.number])
         named = bool(generator.random() < 0.5)
+        family = (instance.category, *made.siblings[instance.category])
+        pool = sorted({part for name in family for part in made.parts[name]})
         for kind in TYPES:
             contrasts = _contrasts(made, instance.category, kind, generator)
             right = answer(made, instance, kind, contrasts)
-            wrong = _edits(right, made.parts[instance.category], generator)
+            wrong = _edits(right, pool, generator)
             if not right or len(wrong) < K - 1:
                 continue
             order = generator.permutation(K)

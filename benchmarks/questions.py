@@ -87,6 +87,8 @@ def files(folder: Path) -> list[Path]:
 
 def sampled(store: Path, target: Path, wanted: int) -> Iterator[dict[str, Any]]:
     """Questions from all over the store, with their object's category: every n-th row."""
+    import numpy as np
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     category: dict[str, str] = {}
@@ -98,9 +100,9 @@ def sampled(store: Path, target: Path, wanted: int) -> Iterator[dict[str, Any]]:
     step, seen = max(1, total // wanted), 0
     for path in paths:
         for batch in pq.ParquetFile(path).iter_batches(4096):
-            chosen = list(range(-seen % step, batch.num_rows, step))
+            chosen = np.arange(-seen % step, batch.num_rows, step)
             seen += batch.num_rows
-            for row in batch.take(chosen).to_pylist():
+            for row in batch.take(pa.array(chosen)).to_pylist():
                 yield {**row, "object_category": category[row["object_id"]]}
 
 

@@ -33,16 +33,29 @@ def path_of(spool: Path, key: Key) -> Path:
 
 
 def spooled(
-    inputs: Inputs, taxonomy: Taxonomy, settings: QuestionSettings, assigned: Assignment, spool: Path
+    inputs: Inputs,
+    taxonomy: Taxonomy,
+    settings: QuestionSettings,
+    assigned: Assignment,
+    image_ids: pa.ChunkedArray,
+    spool: Path,
 ) -> dict[Key, dict[str, frozenset[str]]]:
-    """Writes the instances of each shard to its file, and returns the parts of each shard's categories."""
+    """Writes the instances of each shard to its file, and returns the parts of each shard's categories.
+
+    `image_ids` are those of all photographs, in the order in which `inputs` gives them.
+    """
     spool.mkdir(parents=True, exist_ok=True)
     chosen = Chosen(settings.seed, assigned.held_out)
     everything = spool / "all.arrow"
     kind = pa.schema([*INSTANCES, *((name, pa.string()) for name in _PLACED)])
     with pa.ipc.new_stream(str(everything), kind) as writer:
+        # One look-up for all: the index of a million names is not made again for every shard.
+        rows = pc.index_in(image_ids, value_set=assigned.table["image_id"].combine_chunks()).combine_chunks()
+        start = 0
         for tables in inputs.shards():
-            some = _placed(tables, taxonomy, settings, assigned)
+            own = rows.slice(start, len(tables.images))
+            start += len(tables.images)
+            some = _placed(tables, taxonomy, settings, assigned.table.select(["cluster", "split"]).take(own))
             chosen.see(some)
             writer.write_table(some)
     parts: dict[Key, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -60,8 +73,8 @@ def spooled(
     return {key: {category: frozenset(names) for category, names in of.items()} for key, of in parts.items()}
 
 
-def _placed(tables: ShardTables, taxonomy: Taxonomy, settings: QuestionSettings, assigned: Assignment) -> pa.Table:
-    """The instances of a shard of photographs, with the columns of _PLACED."""
+def _placed(tables: ShardTables, taxonomy: Taxonomy, settings: QuestionSettings, assigned: pa.Table) -> pa.Table:
+    """The instances of a shard of photographs, with the columns of _PLACED; `assigned` has a row for each photograph."""
     some = instances(
         tables.images,
         tables.objects,
@@ -70,12 +83,12 @@ def _placed(tables: ShardTables, taxonomy: Taxonomy, settings: QuestionSettings,
         taxonomy.relatives,
         settings.min_part_pixels,
     )
-    place = pc.index_in(some["image_id"], value_set=assigned.table["image_id"].combine_chunks())
+    place = pc.index_in(some["image_id"], value_set=tables.images["image_id"].combine_chunks())
     categories = some["object_category"].to_pylist()
     family = {name: taxonomy.kinds.family(name) for name in set(categories)}
     return (
-        some.append_column("cluster", assigned.table["cluster"].take(place))
-        .append_column("split", assigned.table["split"].take(place))
+        some.append_column("cluster", assigned["cluster"].take(place))
+        .append_column("split", assigned["split"].take(place))
         .append_column("family", pa.array([family[name] for name in categories], pa.string()))
     )
 

@@ -23,7 +23,9 @@ from partonomy_data.store import files, parquet
 
 #: The tables that are made; what `target` has of them is replaced.
 TABLES: Final = ("splits", "questions", "question_masks")
-_LABELS: Final = pa.schema([(name, pa.string()) for name in ("image_id", "object_category", "part_category")])
+#: Names of categories come again and again, and are kept once.
+_NAME: Final = pa.dictionary(pa.int32(), pa.string())
+_LABELS: Final = pa.schema([("image_id", pa.string()), ("object_category", _NAME), ("part_category", _NAME)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,10 @@ def generate(
     if len(assigned.table):
         made_files.append(target / "splits" / "splits.parquet")
         parquet.write(assigned.table, made_files[0], "splits")
-    parts = spooled(inputs, taxonomy, settings, assigned, spool)
+    leakage = splits.leakage(assigned.table, images, labels, assigned.held_out, settings.splits)
+    del labels
+    parts = spooled(inputs, taxonomy, settings, assigned, images["image_id"], spool)
+    del images
     jobs = [
         Job(taxonomy.context(*key, parts[key], assigned.held_out), str(path_of(spool, key)), str(work / "shards"), code)
         for key in sorted(parts)
@@ -81,7 +86,7 @@ def generate(
         sum(one.n_questions for one in done),
         sum(one.n_instances for one in done),
         _coverage(done),
-        splits.leakage(assigned.table, images, labels, assigned.held_out, settings.splits),
+        leakage,
         made_files,
         done,
     )
@@ -95,12 +100,14 @@ def _images(inputs: Inputs) -> pa.Table:
 
 def _labels(inputs: Inputs) -> pa.Table:
     """The distinct (image_id, object_category, part_category or null) of what is annotated."""
-    return pa.concat_tables([_LABELS.empty_table(), *(_labels_of(tables) for tables in inputs.shards())])
+    both = pa.concat_tables([_LABELS.empty_table(), *(_labels_of(tables).cast(_LABELS) for tables in inputs.shards())])
+    return both.unify_dictionaries()
 
 
 def _labels_of(tables: ShardTables) -> pa.Table:
     objects = tables.objects.select(["object_id", "image_id", "object_category"])
     place = pc.index_in(tables.parts["object_id"], value_set=objects["object_id"].combine_chunks())
+    names = _LABELS.names
     of_parts = pa.table(
         {
             "image_id": objects["image_id"].combine_chunks().take(place.combine_chunks()),
@@ -111,8 +118,9 @@ def _labels_of(tables: ShardTables) -> pa.Table:
     alone = objects.select(["image_id", "object_category"]).append_column(
         "part_category", pa.nulls(len(objects), pa.string())
     )
-    both = pa.concat_tables([of_parts.cast(_LABELS), alone.cast(_LABELS)])
-    return both.group_by(_LABELS.names, use_threads=False).aggregate([]).select(_LABELS.names)
+    plain = pa.schema([(name, pa.string()) for name in names])
+    both = pa.concat_tables([of_parts.cast(plain), alone.cast(plain)])
+    return both.group_by(names, use_threads=False).aggregate([]).select(names)
 
 
 def _run(jobs: list[Job], executor: Executor, progress: Any) -> list[Made]:

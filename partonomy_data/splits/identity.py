@@ -73,8 +73,9 @@ def photographs(images: pa.Table, settings: SplitSettings) -> Photographs:
 
 def _numbered(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """A number for each distinct value of a column of strings, -1 for null."""
-    encoded = pc.dictionary_encode(column).unify_dictionaries()
-    return np.asarray(pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32()).fill_null(-1), np.int64)
+    # Chunk by chunk, each chunk would come with a dictionary of all values before it.
+    encoded = pc.dictionary_encode(column.combine_chunks())
+    return np.asarray(encoded.indices.fill_null(-1), np.int64)
 
 
 def _named(identities: pa.StringArray) -> pa.StringArray:

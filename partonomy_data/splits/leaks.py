@@ -7,6 +7,7 @@ of `train` and `val`.
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 EXAMPLES: Final = 20
 #: Hashes that share a band of bits with more hashes than this are not compared by it, but counted: it bounds the time.
 MOST_IN_BAND: Final = 5000
+#: What DuckDB may hold in memory; what is more goes to disk.
+_MEMORY: Final = "256MB"
 _KINDS: Final = {
     "object": "object_category",
     "part": "part_category",
@@ -51,7 +54,9 @@ def leakage(
     import duckdb
 
     settings = (settings or SplitSettings()).checked()
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET preserve_insertion_order = false")
+        connection.execute(f"SET temp_directory = '{spill}'")
         connection.register("given_splits", table)
         connection.register("given_images", images)
         connection.execute(

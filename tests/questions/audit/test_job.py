@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,7 +38,7 @@ def test_a_report_is_written_whole(audited: Audited, tmp_path: Path) -> None:
     assert msgspec.convert(json.loads(paths[0].read_text()), Report) == report
     text = paths[1].read_text()
     assert "| learned | **" in text
-    assert "| position | 2" in text
+    assert re.search(r"\| position \| [12]\d\.", text)
     with Image.open(paths[2]) as picture:
         assert picture.width > 1_000
         colors = {color for _, color in picture.convert("RGB").getcolors(1 << 24) or []}
