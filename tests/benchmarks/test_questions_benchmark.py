@@ -44,6 +44,15 @@ def test_it_counts_questions_bytes_seconds_and_memory(made: tuple[Path, Path, di
     assert {"identification", "whole_to_part"} <= set(figures["coverage"])
 
 
+def test_a_sample_is_spread_over_batches_some_of_which_have_no_row_in_it(
+    made: tuple[Path, Path, dict[str, Any]],
+) -> None:
+    store, target, figures = made
+    (row,) = questions.sampled(store, target, 1)
+    assert row["question_id"].startswith("qst_")
+    assert len(list(questions.sampled(store, target, figures["questions"]))) == figures["questions"]
+
+
 def test_records_are_those_of_the_scripts(made: tuple[Path, Path, dict[str, Any]]) -> None:
     store, target, _ = made
     sampled = list(questions.sampled(store, target, 200))
