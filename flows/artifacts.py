@@ -23,6 +23,12 @@ def markdown(done: BuildReport, root: str) -> str:
             lines.append(f"| {source} | {table} | " + " | ".join(f"{n:,}" for n in numbers) + " |")
     lines += ["", "## Rules applied to the sources' quirks", "", "| source | rule | times |", "|---|---|---:|"]
     lines += [f"| {source} | `{rule}` | {n:,} |" for source, rules in done.rules.items() for rule, n in rules.items()]
+    if done.language_model:
+        lines += ["", "## Language model", "", "| purpose | items | stored | admitted | by rule | calls | USD |"]
+        lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+        for purpose, account in done.language_model.items():
+            cells = [account.items, account.stored, account.admitted, account.by_rule, account.calls]
+            lines.append(f"| {purpose} | " + " | ".join(f"{n:,}" for n in cells) + f" | {account.cost_usd:.4f} |")
     lines += ["", "## Seconds", "", "| step | s |", "|---|---:|"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in done.seconds.items()]
     lines += [f"\n> {line}" for line in done.warnings()]

@@ -29,14 +29,14 @@ from partonomy_data.demo.job import prepare
 from partonomy_data.errors import UsageError
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.ingest.shard import ShardResult
-from partonomy_data.pipeline import Finished, finish, stage, steps
+from partonomy_data.pipeline import Finished, finish, ready, stage, steps
 from partonomy_data.pipeline.asking import ask
 from partonomy_data.pipeline.assemble import Assembled
+from partonomy_data.pipeline.judging import model
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.runs import BuildReport, Clock
 from partonomy_data.pipeline.workers import pool
 from partonomy_data.sources.base import Plan
-from partonomy_data.store.lock import build_lock
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -145,14 +145,16 @@ def build_partonomy(
     limit: int | None = None,
     overrides: str | None = None,
     questions: dict[str, Any] | None = None,
+    llm: dict[str, Any] | None = None,
     workers: int | None = None,
     config: str | None = None,
     demo: Literal["small", "medium", "large"] | None = None,
 ) -> Any:
     """Reads the sources and publishes what they hold as a new version of the store at `root`.
 
-    `sources` and `images` map names to folders; `questions` holds settings of the questions; `config` is a YAML file
-    with the same settings, which the others win over. `demo` draws a world of that size, if no source is given.
+    `sources` and `images` map names to folders; `questions` and `llm` hold settings of the questions and of the language
+    model, whose key is never one of them: `key_block` names a Secret block, `key_env` a variable of the worker. `config` is
+    a YAML file with the same settings, which the others win over. `demo` draws a world of that size, if no source is given.
     """
     try:
         base = settings.load(Path(config)) if config else BuildConfig()
@@ -164,6 +166,7 @@ def build_partonomy(
             limit=limit,
             overrides=overrides,
             questions=questions,
+            llm=llm,
             workers=workers,
         )
         if demo is not None and not wanted.sources:
@@ -179,17 +182,13 @@ def build_partonomy(
 def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
     """The steps of `partonomy_data.pipeline.build`, each as a task."""
     progress = ArtifactProgress(listener)
-    steps.check(config)
-    overrides = steps.load_overrides(config)
-    root.mkdir(parents=True, exist_ok=True)
-    workspace, clock = steps.Workspace(root.resolve()), Clock()
-    with build_lock(root):
-        workspace.clear()
+    with ready(root, config) as workspace, model(root, config, progress, key=_secret(config)) as asked:
+        overrides, clock = steps.load_overrides(config), Clock()
         plans: dict[str, Plan] = {}
         for name in sorted(config.sources):
             with clock.measure(f"plan {name}"):
                 plans[name] = _result(plan_source(name, quote(config), quote(workspace), return_state=True))
-        names = steps.name_categories(plans, overrides)
+            names = steps.name_categories(plans, overrides)
         results: dict[str, list[ShardResult]] = {}
         for name, plan in plans.items():
             labels = steps.labels_of(name, plan, names)
@@ -205,7 +204,7 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
                         return_state=True,
                     )
                 )
-        finished = Finished(root, workspace, config, plans, names, overrides, results, clock)
+        finished = Finished(root, workspace, config, plans, names, overrides, results, clock, asked)
         assembled: Assembled = _result(stage_tables(quote(finished), return_state=True))
         assembled = _result(make_questions(quote(finished), quote(assembled), quote(progress), return_state=True))
         done: BuildReport = _result(publish(quote(finished), quote(assembled), return_state=True))
@@ -213,6 +212,23 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
     for line in done.warnings():
         get_run_logger().warning("%s", line)
     return done
+
+
+def _secret(config: BuildConfig) -> str | None:
+    """The language model's key, where a block holds it. It goes to the client, and nowhere else."""
+    if not config.llm.enabled or config.llm.key_block is None:
+        return None
+    from prefect.blocks.system import Secret
+
+    try:
+        block: Any = Secret.load(config.llm.key_block)
+    except ValueError as error:
+        raise UsageError(
+            f"there is no Secret block {config.llm.key_block!r}",
+            where="llm.key_block",
+            mend="Make it on the Prefect server, or name another",
+        ) from error
+    return str(block.get())
 
 
 def _result(state: State[Any]) -> Any:
@@ -237,6 +253,7 @@ def run(root: Path, config: BuildConfig, progress: Progress | None = None) -> Bu
             limit=config.limit,
             overrides=config.overrides,
             questions=msgspec.to_builtins(config.questions),
+            llm=msgspec.to_builtins(config.llm),
             workers=config.workers,
             return_state=True,
         )

@@ -44,11 +44,26 @@ def build(
     overrides: Annotated[str | None, typer.Option(help="A YAML file of names and part relations that win.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file with these settings; options win over it.")] = None,
+    llm: Annotated[
+        str | None,
+        typer.Option(help="none, openai (or any server that speaks its protocol), replay (stored answers only)."),
+    ] = None,
+    llm_model: Annotated[str | None, typer.Option(help="The language model's name.")] = None,
+    llm_endpoint: Annotated[str | None, typer.Option(help="Base URL of the language model's server.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Cap on the language model: 5usd, 200calls, 1000000tokens.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what the language model would be asked, and its price; publish nothing."),
+    ] = False,
     runner: Annotated[str, typer.Option(help="local, or prefect to record the run as a Prefect flow.")] = "local",
 ) -> None:
     """Reads the sources and publishes what they hold as a new version of the store."""
     from partonomy_data.console import summary
+    from partonomy_data.llm.settings import caps
 
+    asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint}
     wanted = settings.merged(
         settings.load(config) if config else settings.BuildConfig(),
         sources=settings.pairs(source or [], "--source"),
@@ -56,8 +71,17 @@ def build(
         exclude=exclude,
         limit=limit,
         overrides=overrides,
+        llm={**{name: one for name, one in asked.items() if one is not None}, **(caps(budget) if budget else {})},
         workers=workers,
     )
+    if dry_run:
+        from partonomy_data.console import Bar
+        from partonomy_data.pipeline import plan
+
+        with Bar() as bar:
+            planned = plan(root, wanted, bar)
+        print(planned)
+        return
     done = _run(runner, root, wanted)
     print(summary(done, str(root)))
     for line in done.warnings():

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from partonomy_data.errors import UsageError
+from partonomy_data.llm.settings import LlmSettings
 from partonomy_data.questions.settings import QuestionSettings
 
 
@@ -34,6 +35,8 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """A YAML file of names and part relations that win over all rules (see docs/taxonomy.md)."""
     questions: QuestionSettings = QuestionSettings()
     """Which questions are asked, and how (see docs/questions.md)."""
+    llm: LlmSettings = LlmSettings()
+    """Which language model is asked, for what, and how much it may cost (see docs/language-model.md)."""
     workers: int | None = None
     """Processes; all cores if not given. Has no influence on what is published."""
 
@@ -74,6 +77,7 @@ def convert(content: Mapping[str, Any], where: str = "") -> BuildConfig:
     except msgspec.ValidationError as error:
         raise UsageError(f"a setting has the wrong type: {error}", where=where) from error
     config.questions.checked()
+    config.llm.checked()
     for name, least in (("limit", config.limit), ("workers", config.workers)):
         if least is not None and least < 1:
             raise UsageError(f"`{name}` must be at least 1, not {least}", where=where)
@@ -123,6 +127,7 @@ def merged(
     limit: int | None = None,
     overrides: str | None = None,
     questions: Mapping[str, Any] | None = None,
+    llm: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> BuildConfig:
     """`base` with what was given in its place. Raises UsageError for photographs of a source that is not given."""
@@ -139,6 +144,7 @@ def merged(
         "limit": limit if limit is not None else base.limit,
         "overrides": overrides if overrides is not None else base.overrides,
         "questions": {**msgspec.to_builtins(base.questions), **(questions or {})},
+        "llm": {**msgspec.to_builtins(base.llm), **(llm or {})},
         "workers": workers if workers is not None else base.workers,
     }
     return convert(content)

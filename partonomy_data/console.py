@@ -71,6 +71,10 @@ def summary(done: BuildReport, root: str) -> str:
         numbers = (tables["images"].out, tables["objects"].out, tables["parts"].out)
         lines.append(f"{source:<16}" + "".join(f"{n:>10,}" for n in numbers) + f"{lost:>13,}")
     lines += ["", f"{done.questions:,} questions" if done.questions else "no questions", ""]
+    if done.language_model:
+        from partonomy_data.llm.ledger import text
+
+        lines += [text(done.language_model), *done.judged, ""]
     lines += [f"took {sum(done.seconds.values()):.1f} s; every row is accounted for (runs/{done.run_id}/run.json)"]
     return "\n".join(lines)
 

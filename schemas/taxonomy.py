@@ -85,13 +85,13 @@ PART_RELATIONS = Table(
         Column(
             "method",
             pa.string(),
-            "Who decided: `exact`, `lexical`, `head_noun`, `curated`, `closure`, `override`, …",
+            "Who decided: `override`, `curated`, `exact`, `lexical`, `llm`, `head_noun`, `llm_unsure`, `closure`",
         ),
         Column("confidence", pa.float32(), "0 to 1"),
         Column(
             "call_id",
             pa.string(),
-            "The language model's call that the decision rests on, if one does (`llm_calls`)",
+            "The language model's call that the decision rests on, if one does (`llm_calls`); of several, one",
             nullable=True,
         ),
     ),
@@ -105,7 +105,7 @@ PLAUSIBILITY = Table(
         Column("object_category", pa.string(), "Canonical name of the whole"),
         Column("part_category", pa.string(), "Canonical name of the part"),
         Column("verdict", pa.string(), "`annotated`, `plausible` or `implausible`"),
-        Column("method", pa.string(), "Who decided"),
+        Column("method", pa.string(), "Who decided: `source`, or `llm`"),
         Column("confidence", pa.float32(), "0 to 1"),
         Column(
             "call_id",

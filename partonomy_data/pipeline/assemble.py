@@ -18,6 +18,7 @@ from partonomy_data.errors import PartonomyError
 from partonomy_data.ingest import columns
 from partonomy_data.ingest.shard import COUNTED, SUMMARY, Counts, ShardResult
 from partonomy_data.pipeline.code import tool_version
+from partonomy_data.pipeline.judging import Model
 from partonomy_data.pipeline.steps import Workspace
 from partonomy_data.sources import files as source_files
 from partonomy_data.sources.base import Plan
@@ -61,8 +62,12 @@ def assemble(
     names: Names,
     overrides: Overrides,
     results: Mapping[str, Sequence[ShardResult]],
+    model: Model,
 ) -> Assembled:
-    """Stages the tables of a version. Raises PartonomyError if any row was lost on the way, which must not happen."""
+    """Stages the tables of a version, with what the language model says of the taxonomy.
+
+    Raises PartonomyError if any row was lost on the way, which must not happen.
+    """
     staged = workspace.staging
     shutil.rmtree(staged, ignore_errors=True)  # what a first try left
     for result in (one for shards in results.values() for one in shards):
@@ -71,13 +76,15 @@ def assemble(
     for source, rows in sorted(rejected.items()):
         target = staged / "quarantine" / f"source={source}" / "outside-shards.parquet"
         parquet.write(columns.quarantine(rows, source), target, "quarantine")
-    for name, table in _taxonomy(workspace, plans, names, overrides, results).items():
+    taxonomy = model.taxonomy(_taxonomy(workspace, plans, names, overrides, results), overrides)
+    model.book(staged)
+    for name, table in taxonomy.items():
         if len(table):
             parquet.write(table, staged / name / f"{name}.parquet", name)
     counts = {source: _counts(results[source], rejected.get(source, [])) for source in sorted(plans)}
     rules = {source: _rules(plans[source], results[source], rejected.get(source, [])) for source in sorted(plans)}
     _check_nothing_lost(counts)
-    return Assembled(staged, _manifest(config, plans, counts, rules), counts, rules)
+    return Assembled(staged, _manifest(config, plans, counts, rules, model), counts, rules)
 
 
 def _link(workspace: Workspace, result: ShardResult, staged: Path) -> None:
@@ -152,6 +159,7 @@ def _manifest(
     plans: Mapping[str, Plan],
     counts: Mapping[str, Mapping[str, Counts]],
     rules: Mapping[str, Mapping[str, int]],
+    model: Model,
 ) -> dict[str, Any]:
     """What the manifest says beside names, rows and files: nothing in it depends on where or when the build ran."""
     return {
@@ -177,4 +185,5 @@ def _manifest(
             for source in sorted(counts)
         },
         "rules": {source: dict(rules[source]) for source in sorted(rules)},
+        "language_model": model.said(),
     }

@@ -13,8 +13,10 @@ import msgspec
 
 from partonomy_data.config import BuildConfig
 from partonomy_data.ingest.shard import Counts
+from partonomy_data.llm.ledger import Entry
 from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.code import tool_version
+from partonomy_data.pipeline.judging import Model
 from partonomy_data.store import files
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.publish import Published
@@ -48,6 +50,12 @@ class BuildReport(msgspec.Struct, frozen=True):
     rules: dict[str, dict[str, int]]
     seconds: dict[str, float]
     questions: int = 0
+    language_model: dict[str, Entry] = {}
+    """What this run asked of a language model, and paid for, by purpose."""
+    judged: tuple[str, ...] = ()
+    """How far the language model was believed, a line for each purpose."""
+    over_budget: bool = False
+    """Whether some of it was left to the rules because a cap was reached."""
 
     def total(self, table: str) -> Counts:
         """The counts of a table over all sources."""
@@ -71,16 +79,34 @@ class BuildReport(msgspec.Struct, frozen=True):
                 )
             if not images:
                 lines.append(f"{source}: no photograph could be used; see the table quarantine")
+        if self.over_budget:
+            left = sum(one.over_budget for one in self.language_model.values())
+            lines.append(
+                f"the budget of the language model was reached: {left:,} items were left to the rules;"
+                " a further build with the same answer store goes on where this one stopped"
+            )
+        failed = sum(one.failed for one in self.language_model.values())
+        if failed:
+            lines.append(f"the language model gave no answer to {failed:,} items, which were left to the rules")
         return lines
 
 
-def report(root: Path, published: Published, assembled: Assembled, clock: Clock) -> BuildReport:
+def report(root: Path, published: Published, assembled: Assembled, clock: Clock, model: Model) -> BuildReport:
     """The report of a build that has just published; makes the run's folder."""
     run_id = f"{clock.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     seconds = {step: round(value, 3) for step, value in clock.seconds.items()}
     (Layout(root).runs / run_id).mkdir(parents=True, exist_ok=True)
     return BuildReport(
-        run_id, published.version, published.new, assembled.counts, assembled.rules, seconds, assembled.n_questions
+        run_id,
+        published.version,
+        published.new,
+        assembled.counts,
+        assembled.rules,
+        seconds,
+        assembled.n_questions,
+        model.ledger(),
+        tuple(model.notes()),
+        model.capped,
     )
 
 

@@ -140,6 +140,8 @@ def shuffled_best(groups: Sequence[Sets], masks: Masks, key: str, kind: str) -> 
         differ = truth.distinct(answers, sets.doubt[None] & masks.masks[:, None, :], sets.related)
         n = len(sets.visible)
         good &= (differ | np.eye(n, dtype=bool)).all(axis=(1, 2))
+        # Members that differ have answers; a single one need not have any.
+        good &= np.asarray(answers.any(axis=2)).all(axis=1)
     # A question whose answer is all that is visible asks for no comparison, and comes last.
     plain = np.asarray(masks.masks.all(axis=1))
     order = sorted(np.flatnonzero(good).tolist(), key=lambda place: (bool(plain[place]), place))

@@ -18,10 +18,12 @@ from typing import Final
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from partonomy_data.questions.kinds import Kinds
 from partonomy_data.taxonomy.algebra import PartRelations
+from partonomy_data.taxonomy.judges import HEAD_NOUN
 from partonomy_data.taxonomy.lexicon import lexicon
 
 Bools = NDArray[np.bool_]
@@ -41,6 +43,8 @@ class Claim(msgspec.Struct, frozen=True):
     """Parts that it may have. What is in neither, it lacks."""
     curated: bool
     """Whether what it lacks is the evidence of a source's authors."""
+    judged: frozenset[str] = frozenset()
+    """Parts of which a language model's word decides that it has or lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Claims:
     unsettled: Bools
     curated: Bools
     """Of each category: a source's authors chose its parts, so what it lacks is their evidence."""
+    judged: Bools
+    """Settled, and without a language model's word it would not be, or the other way."""
 
     def row(self, category: str) -> int:
         """The category's row. Raises KeyError."""
@@ -88,18 +94,49 @@ def claims(
     for (category, part), sources in zip(pairs, part_graph["sources"].to_pylist(), strict=True):
         has[row[category], column[part]] = True
         curated[row[category]] |= not set(curated_sources).isdisjoint(sources)
-    shared = _reach(has, _related(PartRelations.of_table(relations, least=CONFIDENT), parts))
-    related = _related(PartRelations.of_table(relations), parts)
-    hinted = _reach(has, related)
-    hinted |= np.array([part.rsplit(" ", 1)[-1] in lexicon().regions for part in parts], bool)
+
     siblings, cousins = _groups(categories, kinds.parents), _groups(categories, kinds.roots)
-    for place, category in enumerate(categories):
-        groups = siblings if curated[place] else cousins
-        kin = set().union(*(groups[name] for name in (kinds.parents if curated[place] else kinds.roots)(category)))
-        kin |= set(siblings[category])
-        hinted[place] |= _reach(np.asarray(has[sorted(kin)].any(axis=0))[None], related)[0] if kin - {place} else True
-    _judged(plausibility, row, column, shared, hinted)
-    return Claims(categories, parts, has, shared, hinted & ~shared, curated)
+    places = np.array([part.rsplit(" ", 1)[-1] in lexicon().regions for part in parts], bool)
+
+    def settled(of: pa.Table, verdicts: pa.Table) -> tuple[Bools, Bools]:
+        """What each category has, and what is unsettled."""
+        shared = _reach(has, _related(PartRelations.of_table(of, least=CONFIDENT), parts))
+        related = _related(PartRelations.of_table(of), parts)
+        own = _reach(has, related) | places
+        hinted = own.copy()
+        for place, category in enumerate(categories):
+            groups = siblings if curated[place] else cousins
+            kin = set().union(*(groups[name] for name in (kinds.parents if curated[place] else kinds.roots)(category)))
+            kin |= set(siblings[category])
+            of_kin = np.asarray(has[sorted(kin)].any(axis=0))[None]
+            hinted[place] |= _reach(of_kin, related)[0] if kin - {place} else True
+        _judged(verdicts, row, column, shared, own, hinted)
+        return shared, hinted & ~shared
+
+    shared, unsettled = settled(relations, plausibility)
+    judged = np.zeros_like(has)
+    of_model = [_by_model(table) for table in (relations, plausibility)]
+    if any(pc.any(rows).as_py() for rows in of_model):
+        ruled = pa.concat_tables([relations.filter(pc.invert(of_model[0])), doubts(relations)])
+        by_rule = settled(ruled, plausibility.filter(pc.invert(of_model[1])))
+        judged = ((shared != by_rule[0]) | (unsettled != by_rule[1])) & ~unsettled
+    return Claims(categories, parts, has, shared, unsettled, curated, judged)
+
+
+def doubts(relations: pa.Table) -> pa.Table:
+    """What the rule on head nouns would say ("brush head", "head") of names that a language model keeps apart."""
+    said = relations.filter(_by_model(relations)).to_pylist()
+    rows = [
+        {**row, "relation": "narrower", "method": "head_noun", "confidence": HEAD_NOUN, "call_id": None}
+        for row in said
+        if row["relation"] == "distinct" and row["part_a"].endswith(f" {row['part_b']}")
+    ]
+    return pa.Table.from_pylist(rows, schema=relations.schema)
+
+
+def _by_model(table: pa.Table) -> pa.ChunkedArray:
+    """Which rows rest on a language model's word."""
+    return pc.or_(pc.is_valid(table["call_id"]), pc.starts_with(table["method"], "llm"))
 
 
 def _groups(categories: tuple[str, ...], heads: Callable[[str], Collection[str]]) -> Mapping[str, list[int]]:
@@ -125,11 +162,17 @@ def _reach(has: Bools, related: Bools) -> Bools:
 
 
 def _judged(
-    plausibility: pa.Table, row: Mapping[str, int], column: Mapping[str, int], shared: Bools, hinted: Bools
+    plausibility: pa.Table, row: Mapping[str, int], column: Mapping[str, int], shared: Bools, own: Bools, hinted: Bools
 ) -> None:
-    """Lets verdicts win over the rule, where they were given by more than a rule: an implausible part is lacking."""
-    columns = [plausibility[name].to_pylist() for name in ("object_category", "part_category", "verdict")]
-    for category, part, verdict in zip(*columns, strict=True):
+    """Lets verdicts win over the rule, where they were given by more than a rule: an implausible part is lacking.
+
+    A language model makes no part lacking that the category's `own` parts speak for, and none if it is unsure.
+    """
+    columns = [plausibility[name].to_pylist() for name in ("object_category", "part_category", "verdict", "confidence")]
+    by_model = _by_model(plausibility).to_pylist()
+    for category, part, verdict, confidence, unchecked in zip(*columns, by_model, strict=True):
         if category in row and part in column:
             at = row[category], column[part]
+            if verdict == "implausible" and unchecked and (own[at] or confidence < CONFIDENT):
+                continue
             hinted[at] = verdict != "implausible" or shared[at]

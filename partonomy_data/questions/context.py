@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
 from partonomy_data.questions import keyed
-from partonomy_data.questions.claims import CONFIDENT, Claim, Claims, claims
+from partonomy_data.questions.bank import Proposed
+from partonomy_data.questions.claims import CONFIDENT, Claim, Claims, claims, doubts
 from partonomy_data.questions.contrasts import contrast_names
 from partonomy_data.questions.inputs import Inputs
 from partonomy_data.questions.kinds import Kinds
@@ -42,6 +44,8 @@ class Context(msgspec.Struct, frozen=True):
     """Likewise others, those of the same family first: for where there are too few siblings."""
     relatives: dict[str, list[str]]
     """Category → broader and narrower ones."""
+    templates: tuple[Proposed, ...] = ()
+    """The proposed templates that word the questions beside the standard ones."""
 
     @property
     def evaluation(self) -> bool:
@@ -67,11 +71,18 @@ class Taxonomy:
             self.kinds,
             settings.curated_sources,
         )
-        self.any_relation = PartRelations.of_table(relations)
+        # No choice is wrong for the reason alone that a language model keeps two names apart.
+        self.any_relation = PartRelations.of_table(pa.concat_tables([relations, doubts(relations)]))
         self.sure_relation = PartRelations.of_table(relations, least=CONFIDENT)
 
     def context(
-        self, source: str, split: str, family: str, parts: Mapping[str, frozenset[str]], held_out: HeldOut
+        self,
+        source: str,
+        split: str,
+        family: str,
+        parts: Mapping[str, frozenset[str]],
+        held_out: HeldOut,
+        templates: Sequence[Proposed] = (),
     ) -> Context:
         """The context of a shard whose categories have the given `parts`."""
         barred = frozenset[str]() if split.startswith("test_unseen") else held_out.objects
@@ -99,6 +110,7 @@ class Taxonomy:
                 for category in sorted(parts)
             },
             relatives={category: sorted(self.relatives[category]) for category in self.categories},
+            templates=tuple(sorted(templates, key=lambda one: (one.question_type, one.id))),
         )
 
     def _cousins(self, source: str, category: str) -> list[str]:
@@ -133,7 +145,10 @@ class Taxonomy:
             if column < 0 or self.claims.unsettled[row, column]
         )
         heads = {part: own for part, own in shared.items() if self.sure_relation.relation(part, own) == "narrower"}
-        return Claim(shared, heads, unsettled, bool(self.claims.curated[row]))
+        judged = frozenset(
+            part for part, column in zip(names, columns, strict=True) if column >= 0 and self.claims.judged[row, column]
+        )
+        return Claim(shared, heads, unsettled, bool(self.claims.curated[row]), judged)
 
     def _own_name(self, part: str, has: set[str]) -> str:
         """What a category with the parts `has` calls the part: the same name rather than a broader or narrower one."""

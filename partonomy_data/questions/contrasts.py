@@ -35,6 +35,7 @@ class Contrasts:
     shared: Bools
     unsettled: Bools
     curated: Bools
+    """Of each: what it has and lacks of these parts is evidence; no language model's word is needed for any."""
 
 
 def contrasts(names: Collection[str], claims: Mapping[str, Claim], parts: Sequence[str]) -> Contrasts:
@@ -55,7 +56,7 @@ def contrasts(names: Collection[str], claims: Mapping[str, Claim], parts: Sequen
         tuple(names),
         np.array([[part in one.shared for part in parts] for one in of], bool).reshape(shape),
         unsettled,
-        np.array([one.curated for one in of], bool),
+        np.array([one.curated and one.judged.isdisjoint(parts) for one in of], bool),
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from partonomy_data.questions import keyed, wording
 from partonomy_data.questions.arrays import Instances
+from partonomy_data.questions.bank import Bank
 from partonomy_data.questions.blocks import Block
 from partonomy_data.questions.context import Context
 from schemas.tables import schema
@@ -59,6 +60,7 @@ class Builder:
     def __init__(self, instances: Instances, context: Context) -> None:
         self._instances = instances
         self._context = context
+        self._bank = Bank.extended(context.templates)
         self._generator = generator_version()
         self._kinds = {one.name: one.type for one in schema("questions")}
         self._clear()
@@ -94,6 +96,7 @@ class Builder:
             block.contrasts,
             f"{block.unit}{block.contrasts}",
             boxed=block.referent == "box",
+            bank=self._bank,
         )
         lists = [list(compress(block.parts, choice)) for choice in block.choices.tolist()]
         phrases = self._phrases(block, lists)
@@ -128,7 +131,7 @@ class Builder:
         return {part: name for part, name in zip(used, named, strict=True) if name != part and named.count(name) == 1}
 
     def _add_choice(self, parts: list[str], phrases: Mapping[str, str], worded: str) -> None:
-        text, spans = wording.answer(worded, [(phrases.get(part, part), part) for part in parts])
+        text, spans = wording.answer(worded, [(phrases.get(part, part), part) for part in parts], bank=self._bank)
         self._texts.append(text)
         self._parts.values[0].extend(parts)
         self._parts.close()
@@ -194,8 +197,10 @@ class Builder:
                 columns[name] += [None] * n
             self._picked_objects += [-1] * n
             return
-        text, worded = wording.object_question(f"{block.unit}{block.question_type}", boxed=block.referent == "box")
-        answers = [wording.object_answer(worded, category) for category in asked.categories]
+        text, worded = wording.object_question(
+            f"{block.unit}{block.question_type}", boxed=block.referent == "box", bank=self._bank
+        )
+        answers = [wording.object_answer(worded, category, bank=self._bank) for category in asked.categories]
         places: dict[str, int] = {}
         texts, categories, flags = self._object_choices.values
         for place, own in enumerate(asked.categories):

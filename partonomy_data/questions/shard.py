@@ -1,7 +1,8 @@
 """One shard of questions: a family of categories in one source and split, from its instances to Parquet.
 
 A shard that was finished before is not done again: its folder is named by a digest of its instances, of what the
-taxonomy says of their categories, of the settings and of the code. It appears whole, by renaming.
+taxonomy says of their categories, of the settings, of the proposed templates and of the code. It appears whole, by
+renaming.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 
 from partonomy_data import splits
 from partonomy_data.questions import keyed
+from partonomy_data.questions.bank import Bank, Proposed
 from partonomy_data.questions.context import Taxonomy
 from partonomy_data.questions.inputs import Inputs, ShardTables
 from partonomy_data.questions.settings import QuestionSettings
@@ -50,13 +52,16 @@ def generate(
     executor: Executor,
     code: str = "",
     progress: Any = None,
+    templates: Sequence[Proposed] = (),
 ) -> Generated:
     """Writes `splits`, `questions` and `question_masks` below `target`, from the tables below `tables`.
 
     `work` keeps finished shards for the next time, and what lies between; it is on the file system of `target`. `code`
-    is a digest of the code that shards of other code are not taken for. Raises UsageError for settings that can't be.
+    is a digest of the code that shards of other code are not taken for. `templates` word questions beside the standard
+    ones; their order doesn't matter. Raises UsageError for settings that can't be, ValueError for templates that can't.
     """
     settings.checked()
+    Bank.extended(templates)
     inputs = Inputs(tables)
     taxonomy = Taxonomy(inputs, settings)
     spool = work / "instances"
@@ -73,7 +78,12 @@ def generate(
     parts = spooled(inputs, taxonomy, settings, assigned, images["image_id"], spool)
     del images
     jobs = [
-        Job(taxonomy.context(*key, parts[key], assigned.held_out), str(path_of(spool, key)), str(work / "shards"), code)
+        Job(
+            taxonomy.context(*key, parts[key], assigned.held_out, templates),
+            str(path_of(spool, key)),
+            str(work / "shards"),
+            code,
+        )
         for key in sorted(parts)
     ]
     if progress is not None:

@@ -7,6 +7,9 @@
     curated    `synonyms.yaml`                                                            any
     head_noun  other words more: "rotor blade"                                            narrower than "blade"
 
+Two methods are not judged here but given by the caller (`relations.judge`): `llm`, what a language model says of a
+pair whichever way round it is asked, and `llm_unsure`, of which it says one thing one way and another the other.
+
 No judge looks at all pairs: names are looked up by the form that would make them related, so the cost is that of the
 names plus that of the judgements. Names with a qualifier in parentheses are left to the curated relations.
 """
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Final
 
@@ -23,7 +26,7 @@ from partonomy_data.taxonomy.inflection import singular
 from partonomy_data.taxonomy.lexicon import lexicon, synonyms
 
 #: From the judge that is believed most to the one that is believed least.
-METHODS: Final = ("override", "curated", "exact", "lexical", "head_noun")
+METHODS: Final = ("override", "curated", "exact", "lexical", "llm", "head_noun", "llm_unsure")
 
 EXACT: Final = 0.98
 LEXICAL: Final = 0.95
@@ -45,6 +48,8 @@ class Judgement:
     relation: str
     method: str
     confidence: float
+    call_id: str | None = field(default=None, compare=False)
+    """The language model's call that it rests on, if one does."""
 
 
 def same_words(parts: Collection[str]) -> Iterator[Judgement]:
@@ -62,7 +67,7 @@ def placed(parts: Collection[str]) -> Iterator[Judgement]:
     """The judge `lexical` on words of side, place and rank, and on numbers: same (another order), or narrower."""
     names: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
     for name in sorted(_plain(parts)):
-        names[_placement(name)].append(name)
+        names[placement(name)].append(name)
     for (places, thing), here in names.items():
         for a, b in combinations(here, 2):
             yield Judgement(a, b, "same", "lexical", LEXICAL)
@@ -129,7 +134,7 @@ def _loose(name: str) -> str:
     return "".join(singular(token.removesuffix("'s")) for token in tokens) or _letters(name)
 
 
-def _placement(name: str) -> tuple[tuple[str, ...], str]:
+def placement(name: str) -> tuple[tuple[str, ...], str]:
     """What the leading words and the number of a name say of side, place and rank, sorted; and the rest of the name."""
     positions: Mapping[str, str] = lexicon().positions
     tokens = name.split()

@@ -1,0 +1,142 @@
+"""What requests cost, and the cap that stops them in time.
+
+Before a request is sent, the most that it can cost is set aside: its prompt by length, its answer by `max_tokens`. When
+the reply is in, what it did cost takes that place. A request for which too little is left is not sent, nor any after
+it, so a cap is never passed by what a server charges for a single answer as long as its own counts are no larger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from partonomy_data.errors import UsageError
+from partonomy_data.llm.request import Reply, Request
+from partonomy_data.llm.settings import LlmSettings
+
+#: Characters of a prompt that make a token, at the least: English prose has some four, JSON of short names fewer.
+_CHARACTERS_PER_TOKEN: Final = 3.0
+#: Tokens that a message takes beside its text.
+_MESSAGE_TOKENS: Final = 6
+
+
+class _Listed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sent: float
+    received: float
+
+
+class _Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    as_of: str
+    models: dict[str, _Listed]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens."""
+
+    sent: float
+    received: float
+
+    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """US dollars."""
+        return (prompt_tokens * self.sent + completion_tokens * self.received) / 1e6
+
+
+def price(settings: LlmSettings) -> Price | None:
+    """The price of the model that is to be asked; None where nobody knows it.
+
+    A model on this machine costs nothing. Raises UsageError if only one of the two prices is given, or if a cap in
+    dollars is set and the price isn't known.
+    """
+    given = settings.usd_per_million_in, settings.usd_per_million_out
+    if (given[0] is None) != (given[1] is None):
+        raise UsageError("give both prices, or neither", where="llm.usd_per_million_in, llm.usd_per_million_out")
+    if given[0] is not None and given[1] is not None:
+        return Price(given[0], given[1])
+    host = urlsplit(settings.endpoint).hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return Price(0.0, 0.0)
+    listed = _listed(settings.model) if host == "api.openai.com" else None
+    if listed is not None:
+        return Price(listed.sent, listed.received)
+    if settings.usd is not None:
+        raise UsageError(
+            f"the price of {settings.model!r} at {host or settings.endpoint} is not known, so a cap in dollars can't be kept",
+            where="llm.usd",
+            mend="Give llm.usd_per_million_in and llm.usd_per_million_out, or cap calls or tokens",
+        )
+    return None
+
+
+def _listed(model: str) -> _Listed | None:
+    prices = _list()
+    names = [name for name in prices.models if model == name or model.startswith(f"{name}-")]
+    return prices.models[max(names, key=len)] if names else None
+
+
+@cache
+def _list() -> _Prices:
+    text = files("partonomy_data.llm").joinpath("prices.yaml").read_bytes()
+    return msgspec.yaml.decode(text, type=_Prices)
+
+
+def prompt_tokens(request: Request) -> int:
+    """About how many tokens a request sends; rather too many than too few."""
+    characters = sum(len(message.content) for message in request.messages) + len(bytes(request.schema))
+    return int(characters / _CHARACTERS_PER_TOKEN) + _MESSAGE_TOKENS * len(request.messages)
+
+
+class Budget:
+    """What may still be spent. `reached` once a request was held back."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        self.price = price(settings)
+        self.reached = False
+        self._usd, self._calls, self._tokens = settings.usd, settings.calls, settings.tokens
+        self._spent_usd, self._spent_calls, self._spent_tokens = 0.0, 0, 0
+        self._aside: dict[str, tuple[float, int]] = {}
+
+    def cost(self, sent: int, received: int) -> float | None:
+        """US dollars; None where the price isn't known."""
+        return self.price.of(sent, received) if self.price else None
+
+    def cost_of(self, request: Request, reply: Reply) -> float | None:
+        """What a reply cost; where the server counted no tokens, as much as it can have cost at the most."""
+        return self.cost(*_counted(request, reply))
+
+    def set_aside(self, request: Request) -> bool:
+        """Whether a request may be sent; if so, the most that it can cost is set aside."""
+        sent, received = prompt_tokens(request), request.max_tokens
+        usd, tokens = self.cost(sent, received) or 0.0, sent + received
+        held_usd = sum(one for one, _ in self._aside.values())
+        held_tokens = sum(one for _, one in self._aside.values())
+        left = (
+            (self._usd is None or self._spent_usd + held_usd + usd <= self._usd + 1e-12)
+            and (self._calls is None or self._spent_calls + len(self._aside) + 1 <= self._calls)
+            and (self._tokens is None or self._spent_tokens + held_tokens + tokens <= self._tokens)
+        )
+        if self.reached or not left:
+            self.reached = True
+            return False
+        self._aside[request.key] = (usd, tokens)
+        return True
+
+    def settle(self, request: Request, reply: Reply | None) -> None:
+        """Puts what a request did cost (nothing that is known, where no reply came) in the place of what was set aside."""
+        self._aside.pop(request.key, None)
+        self._spent_calls += 1
+        if reply is not None:
+            sent, received = _counted(request, reply)
+            self._spent_tokens += sent + received
+            self._spent_usd += self.cost(sent, received) or 0.0
+
+
+def _counted(request: Request, reply: Reply) -> tuple[int, int]:
+    sent = reply.prompt_tokens if reply.prompt_tokens is not None else prompt_tokens(request)
+    received = reply.completion_tokens if reply.completion_tokens is not None else request.max_tokens
+    return sent, received

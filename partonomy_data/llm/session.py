@@ -1,0 +1,63 @@
+"""A client with all that it needs, for the time of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from partonomy_data.errors import UsageError
+from partonomy_data.llm import keys
+from partonomy_data.llm.cache import AnswerStore
+from partonomy_data.llm.client import Client
+from partonomy_data.llm.settings import LlmSettings
+from partonomy_data.llm.transport import Replay, Transport
+from partonomy_data.store.layout import Layout
+
+
+def folder_of(root: Path, settings: LlmSettings) -> Path:
+    """Where the answer store is."""
+    return Path(settings.answers) if settings.answers else Layout(root).answers
+
+
+@contextmanager
+def client(
+    root: Path,
+    settings: LlmSettings,
+    *,
+    key: str | None = None,
+    dry: bool = False,
+    told: Callable[[str, int], None] | None = None,
+) -> Iterator[Client]:
+    """The client of a build of the store at `root`. With `dry` nothing is sent.
+
+    `key` is the secret itself where the caller has it (a flow, from its block); else it is looked for where the
+    settings say. Raises UsageError.
+    """
+    with ExitStack() as stack:
+        transport = None if dry else _transport(settings, key)
+        if transport is not None:
+            stack.callback(transport.close)
+        store = stack.enter_context(AnswerStore(folder_of(root, settings)))
+        if settings.ask_refused_again and not dry:
+            store.forget_refused(settings.purposes)
+        yield Client(settings, store, transport, **({"told": told} if told else {}))
+
+
+def _transport(settings: LlmSettings, key: str | None) -> Transport:
+    if settings.transport == "replay":
+        return Replay()
+    try:
+        from partonomy_data.llm.live import Live
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"--llm {settings.transport} needs {error.name}, which is not installed",
+            mend="Run: pip install 'partonomy-data[llm]'",
+        ) from error
+    return Live(
+        endpoint=settings.endpoint,
+        key=key if key is not None else keys.find(settings),
+        concurrency=settings.concurrency,
+        timeout_s=settings.timeout_s,
+        tries=settings.tries,
+    )

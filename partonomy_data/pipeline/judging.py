@@ -1,0 +1,119 @@
+"""The language model's part in a build: where it is asked, and what its answers change.
+
+    relations       between the names of parts                 → `part_relations`
+    plausibility    of the parts that questions would rest on  → `plausibility`
+
+Whatever it doesn't answer, or not well, stays as the rules have it. Without a language model nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+
+from partonomy_data.config import BuildConfig
+from partonomy_data.llm.client import Client
+from partonomy_data.llm.ledger import Entry, text
+from partonomy_data.llm.session import client
+from partonomy_data.pipeline.progress import Progress
+from partonomy_data.store import parquet
+from partonomy_data.taxonomy.overrides import Overrides
+
+#: The file of `llm_calls` in a version.
+_CALLS: Final = Path("llm_calls") / "llm_calls.parquet"
+
+
+class Model:
+    """The language model that a build asks, if it asks any, and what came of it."""
+
+    def __init__(self, asks: Client | None, config: BuildConfig) -> None:
+        self._client, self._config = asks, config
+        self._reports: dict[str, Any] = {}
+
+    def taxonomy(self, tables: Mapping[str, pa.Table], overrides: Overrides) -> dict[str, pa.Table]:
+        """The taxonomy's tables, with relations and plausibility judged."""
+        changed = dict(tables)
+        if self._client is None:
+            return changed
+        from partonomy_data.llm.purposes import plausibility, relations
+
+        if "relations" in self._config.llm.purposes:
+            judged = relations.judged(self._client, changed, overrides)
+            changed["part_relations"], self._reports["relations"] = judged
+        if "plausibility" in self._config.llm.purposes and self._config.questions.enabled:
+            verdicts = plausibility.judged(self._client, changed, self._config.questions.curated_sources)
+            changed["plausibility"], self._reports["plausibility"] = verdicts
+        return changed
+
+    def book(self, staged: Path) -> None:
+        """Writes `llm_calls`: all calls that hold anything that this build asked about, whenever they were made."""
+        if self._client is None:
+            return
+        calls = self._client.calls()
+        if len(calls):
+            parquet.write(calls, staged / _CALLS, "llm_calls")
+
+    def said(self) -> dict[str, Any] | None:
+        """What the manifest says of it: what was asked for and admitted, and what all of its calls came to."""
+        if self._client is None:
+            return None
+        settings = self._config.llm
+        return {
+            "model": settings.model,
+            "endpoint": settings.endpoint,
+            "ledger": self._client.account(),
+            "reports": msgspec.to_builtins(self._reports),
+        }
+
+    def ledger(self) -> dict[str, Entry]:
+        """What this run asked, and paid for, by purpose."""
+        return self._client.ledger.table() if self._client is not None else {}
+
+    def notes(self) -> list[str]:
+        """A line for each purpose: how much of what was to be judged the model was believed in."""
+        lines = []
+        for purpose, one in self._reports.items():
+            believed = sum(one.judged.values())
+            asked = one.candidates if purpose == "relations" else one.pairs
+            known = ", ".join(f"{verdict} {score.right} of {score.given}" for verdict, score in one.controls.items())
+            lines.append(
+                f"{purpose}: {believed:,} of {asked:,} pairs as the model says, the others by rule; where the answer is known"
+                f" its verdicts were right: {known}"
+            )
+        return lines
+
+    def planned(self) -> str:
+        """What it would take to ask all that was to be asked, as text."""
+        return text(self.ledger(), planned=True)
+
+    @property
+    def capped(self) -> bool:
+        """Whether anything was left to the rules because a cap was reached."""
+        return self._client is not None and self._client.budget.reached
+
+
+@contextmanager
+def model(
+    root: Path, config: BuildConfig, progress: Progress, *, key: str | None = None, dry: bool = False
+) -> Iterator[Model]:
+    """The model of a build. With `dry` nothing is sent. `key` is the secret where the caller has it. Raises UsageError."""
+    if not config.llm.enabled:
+        yield Model(None, config)
+        return
+    with client(root, config.llm, key=key, dry=dry, told=_telling(progress)) as asks:
+        yield Model(asks, config)
+
+
+def _telling(progress: Progress) -> Callable[[str, int], None]:
+    def told(purpose: str, requests: int) -> None:
+        if requests > 0:
+            progress.stage(f"asking: {purpose}", requests)
+        else:
+            progress.advance(-requests)
+
+    return told

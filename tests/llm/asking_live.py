@@ -1,0 +1,84 @@
+"""Asking a server by the live transport: what the tests of it share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from partonomy_data.errors import UsageError
+from partonomy_data.llm.live import Live
+from partonomy_data.llm.request import Message, Request
+from partonomy_data.llm.transport import Outcome
+from tests.llm.model_server import ModelServer
+
+KEY = "sk-proj-canary0123456789abcdefghijkl"
+SCHEMA = msgspec.Raw(b'{"type":"object","properties":{},"required":[],"additionalProperties":false}')
+#: Tries again at once, so that a test doesn't wait for the usual backoff.
+AT_ONCE = {"retry-after-ms": "1"}
+
+
+def request(n: int = 0, **more: Any) -> Request:
+    settings: dict[str, Any] = {
+        "endpoint": "http://127.0.0.1/v1",
+        "model": "small",
+        "messages": (Message("system", "Judge."), Message("user", json.dumps({"n": n}))),
+        "schema": SCHEMA,
+        "form": "auto",
+        "max_tokens": 70,
+        "temperature": 0.0,
+    }
+    return Request(**{**settings, **more})
+
+
+def asked(body: dict[str, Any]) -> int:
+    number: int = json.loads(body["messages"][1]["content"])["n"]
+    return number
+
+
+def echo(body: dict[str, Any]) -> dict[str, Any]:
+    return {"n": asked(body)}
+
+
+def live(server: ModelServer | str, **more: Any) -> Live:
+    endpoint = server if isinstance(server, str) else server.endpoint
+    settings: dict[str, Any] = {"key": KEY, "concurrency": 4, "timeout_s": 20.0, "tries": 3}
+    return Live(endpoint=endpoint, **{**settings, **more})
+
+
+def outcomes(one: Live, requests: Iterable[Request]) -> dict[int, Outcome]:
+    found, error = everything(one, requests)
+    assert error is None
+    return found
+
+
+def everything(one: Live, requests: Iterable[Request]) -> tuple[dict[int, Outcome], UsageError | None]:
+    """All that is yielded, and what is raised after it, if anything is."""
+    found: dict[int, Outcome] = {}
+    try:
+        for number, outcome in one.send(requests):
+            assert number not in found, "an outcome twice"
+            found[number] = outcome
+    except UsageError as error:
+        return found, error
+    return found, None
+
+
+def only(server: ModelServer, wanted: Request | None = None, **more: Any) -> Outcome:
+    """What comes of a single request."""
+    with closing(live(server, **more)) as one:
+        found = outcomes(one, [wanted or request()])
+    assert list(found) == [0]
+    return found[0]
+
+
+def failed(server: ModelServer, wanted: Request | None = None, **more: Any) -> tuple[list[Outcome], str]:
+    """What was yielded before it was raised that nothing can be asked, and the line that says so."""
+    with closing(live(server, **more)) as one:
+        found, error = everything(one, [wanted or request()])
+    assert error is not None
+    assert "\n" not in str(error)
+    return list(found.values()), str(error)

@@ -1,0 +1,46 @@
+"""A model that knows the controls, and says something plain and consistent of everything else."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from partonomy_data.llm.purposes.controls import controls
+from partonomy_data.taxonomy.overrides import INVERSE
+
+
+@cache
+def _known() -> dict[tuple[str, str], str]:
+    found: dict[tuple[str, str], str] = {}
+    for one in controls().related:
+        found[one.part_a, one.part_b] = one.relation
+        found[one.part_b, one.part_a] = INVERSE[one.relation]
+    return found
+
+
+def relation(a: str, b: str) -> str:
+    """What the controls say; else narrower where one name is the end of the other, else distinct."""
+    if (a, b) in _known():
+        return _known()[a, b]
+    if a.endswith(f" {b}"):
+        return "narrower"
+    return "broader" if b.endswith(f" {a}") else "distinct"
+
+
+def items(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items that a request shows."""
+    return [json.loads(line) for line in body["messages"][1]["content"].splitlines()]
+
+
+def answer(body: dict[str, Any]) -> dict[str, Any]:
+    """An answer to every item of a request."""
+    absurd = set(controls().absurd)
+    answers = []
+    for item in items(body):
+        if "part" in item:
+            verdict = "implausible" if (item["object"], item["part"]) in absurd else "plausible"
+            answers.append({"n": item["n"], "verdict": verdict})
+        else:
+            answers.append({"n": item["n"], "relation": relation(item["a"], item["b"])})
+    return {"answers": answers}
