@@ -188,7 +188,8 @@ def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
         for name in sorted(config.sources):
             with clock.measure(f"plan {name}"):
                 plans[name] = _result(plan_source(name, quote(config), quote(workspace), return_state=True))
-            names = steps.name_categories(plans, overrides)
+            overrides = asked.names(plans, overrides)
+        names = steps.name_categories(plans, overrides)
         results: dict[str, list[ShardResult]] = {}
         for name, plan in plans.items():
             labels = steps.labels_of(name, plan, names)

@@ -227,11 +227,13 @@ class Live:
             task.cancel()
 
     async def _ask(self, request: Request) -> Ended:
-        create: Any = self._client.chat.completions.with_raw_response.create
         while True:
             dialect, heard = self._dialect, self._http.heard
             try:
-                raw = await create(**dialect.body(request))
+                # The body is in its final form: `chat.completions.create` would only go through all of it once more.
+                response = await self._client.post(
+                    "/chat/completions", cast_to=httpx2.Response, body=dialect.body(request)
+                )
             except openai.APIStatusError as error:
                 complaint = _complaint(error.body)
                 learned = dialect.after(request, error.status_code, complaint, error.param)
@@ -242,7 +244,7 @@ class Live:
             except openai.APIConnectionError as error:
                 return self._unreached(error, silent=self._http.heard == heard)
             else:
-                return self._read(raw.http_response)
+                return self._read(response)
 
     def _refused(self, error: openai.APIStatusError, complaint: str, *, formed: bool) -> Ended:
         status, headers = error.status_code, error.response.headers

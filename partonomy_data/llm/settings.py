@@ -12,7 +12,7 @@ from partonomy_data.errors import UsageError
 #: What is never an answer's business is left out of these: they may change, and every stored answer is still used.
 Transport: TypeAlias = Literal["none", "openai", "replay"]
 
-PURPOSES: Final = ("relations", "plausibility")
+PURPOSES: Final = ("names", "relations", "plausibility", "wording")
 
 
 class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

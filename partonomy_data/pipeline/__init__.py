@@ -111,6 +111,7 @@ def read(
         with clock.measure(f"plan {name}"):
             plans[name] = steps.plan_source(name, setting, config.limit, workspace)
         progress.advance()
+    overrides = asked.names(plans, overrides)
     names = steps.name_categories(plans, overrides)
     results = {}
     for name, one in plans.items():

@@ -37,6 +37,7 @@ def ask(
             executor=executor,
             code=code_digest(),
             progress=progress,
+            templates=assembled.templates,
         )
     except BrokenProcessPool as error:
         raise PartonomyError(

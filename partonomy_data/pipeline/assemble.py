@@ -20,6 +20,7 @@ from partonomy_data.ingest.shard import COUNTED, SUMMARY, Counts, ShardResult
 from partonomy_data.pipeline.code import tool_version
 from partonomy_data.pipeline.judging import Model
 from partonomy_data.pipeline.steps import Workspace
+from partonomy_data.questions.bank import Proposed
 from partonomy_data.sources import files as source_files
 from partonomy_data.sources.base import Plan
 from partonomy_data.sources.records import Rejected
@@ -42,6 +43,8 @@ class Assembled:
     """Source → table → counts."""
     rules: dict[str, dict[str, int]]
     """Source → rule → how often."""
+    templates: tuple[Proposed, ...] = ()
+    """For the questions, beside the standard ones."""
     n_questions: int = 0
 
     @property
@@ -77,6 +80,7 @@ def assemble(
         target = staged / "quarantine" / f"source={source}" / "outside-shards.parquet"
         parquet.write(columns.quarantine(rows, source), target, "quarantine")
     taxonomy = model.taxonomy(_taxonomy(workspace, plans, names, overrides, results), overrides)
+    templates = model.templates(taxonomy)
     model.book(staged)
     for name, table in taxonomy.items():
         if len(table):
@@ -84,7 +88,7 @@ def assemble(
     counts = {source: _counts(results[source], rejected.get(source, [])) for source in sorted(plans)}
     rules = {source: _rules(plans[source], results[source], rejected.get(source, [])) for source in sorted(plans)}
     _check_nothing_lost(counts)
-    return Assembled(staged, _manifest(config, plans, counts, rules, model), counts, rules)
+    return Assembled(staged, _manifest(config, plans, counts, rules, model), counts, rules, templates)
 
 
 def _link(workspace: Workspace, result: ShardResult, staged: Path) -> None:

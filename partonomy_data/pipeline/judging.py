@@ -1,7 +1,9 @@
 """The language model's part in a build: where it is asked, and what its answers change.
 
+    names           of raw labels that the rules can't settle  → further overrides, below the user's
     relations       between the names of parts                 → `part_relations`
     plausibility    of the parts that questions would rest on  → `plausibility`
+    wording         of questions and answers                   → templates beside the standard ones
 
 Whatever it doesn't answer, or not well, stays as the rules have it. Without a language model nothing here does anything.
 """
@@ -21,6 +23,8 @@ from partonomy_data.llm.client import Client
 from partonomy_data.llm.ledger import Entry, text
 from partonomy_data.llm.session import client
 from partonomy_data.pipeline.progress import Progress
+from partonomy_data.questions.bank import Proposed
+from partonomy_data.sources.base import Plan
 from partonomy_data.store import parquet
 from partonomy_data.taxonomy.overrides import Overrides
 
@@ -34,6 +38,16 @@ class Model:
     def __init__(self, asks: Client | None, config: BuildConfig) -> None:
         self._client, self._config = asks, config
         self._reports: dict[str, Any] = {}
+
+    def names(self, plans: Mapping[str, Plan], overrides: Overrides) -> Overrides:
+        """The user's overrides, and below them names for labels that the rules can't settle."""
+        if self._client is None or "names" not in self._config.llm.purposes:
+            return overrides
+        from partonomy_data.llm.purposes import names
+
+        named = names.propose(self._client, {name: plan.vocabulary for name, plan in plans.items()}, overrides)
+        self._reports["names"] = named.report
+        return named.overrides
 
     def taxonomy(self, tables: Mapping[str, pa.Table], overrides: Overrides) -> dict[str, pa.Table]:
         """The taxonomy's tables, with relations and plausibility judged."""
@@ -49,6 +63,22 @@ class Model:
             verdicts = plausibility.judged(self._client, changed, self._config.questions.curated_sources)
             changed["plausibility"], self._reports["plausibility"] = verdicts
         return changed
+
+    def templates(self, tables: Mapping[str, pa.Table]) -> tuple[Proposed, ...]:
+        """Further templates for questions and answers, none of which has a word of the store's names."""
+        wanted = "wording" in self._config.llm.purposes and self._config.questions.enabled
+        if self._client is None or not wanted:
+            return ()
+        from partonomy_data.llm.purposes import wording
+
+        names = [
+            name
+            for table, column in (("part_categories", "part_category"), ("object_categories", "object_category"))
+            for name in tables[table][column].to_pylist()
+        ]
+        worded = wording.propose(self._client, names)
+        self._reports["wording"] = worded.report
+        return worded.templates
 
     def book(self, staged: Path) -> None:
         """Writes `llm_calls`: all calls that hold anything that this build asked about, whenever they were made."""
@@ -75,9 +105,18 @@ class Model:
         return self._client.ledger.table() if self._client is not None else {}
 
     def notes(self) -> list[str]:
-        """A line for each purpose: how much of what was to be judged the model was believed in."""
+        """A line for each purpose: how much of what was asked for the model was believed in, or was of use."""
         lines = []
         for purpose, one in self._reports.items():
+            if purpose == "names":
+                lines.append(
+                    f"names: {one.named:,} of {one.asked:,} labels renamed, {one.unchanged:,} left as they are"
+                )
+                continue
+            if purpose == "wording":
+                admitted = sum(one.admitted.values())
+                lines.append(f"wording: {admitted:,} of {one.asked:,} templates admitted beside the standard ones")
+                continue
             believed = sum(one.judged.values())
             asked = one.candidates if purpose == "relations" else one.pairs
             known = ", ".join(f"{verdict} {score.right} of {score.given}" for verdict, score in one.controls.items())

@@ -53,7 +53,7 @@ LISTINGS: Final[Mapping[str, Listing]] = {
 }
 
 
-class Worded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question with its answer, as the file has them."""
 
     question: str
@@ -82,8 +82,8 @@ class Template:
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file of templates."""
 
-    parts: dict[str, tuple[Worded, ...]]
-    objects: tuple[Worded, ...]
+    parts: dict[str, tuple[Wording, ...]]
+    objects: tuple[Wording, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +129,7 @@ class Bank:
         return template
 
 
-def standard_texts() -> Mapping[str, tuple[Worded, ...]]:
+def standard_texts() -> Mapping[str, tuple[Wording, ...]]:
     """Type (`object` for the object's) → the questions and answers of `templates.yaml`."""
     bank = _file()
     return {**{question_type: bank.parts[question_type] for question_type in QUESTION_SLOTS}, OBJECT: bank.objects}

@@ -28,6 +28,15 @@ def relation(a: str, b: str) -> str:
     return "broader" if b.endswith(f" {a}") else "distinct"
 
 
+def template(item: dict[str, Any]) -> dict[str, str]:
+    """The first example, in other words."""
+    question = item["examples"][0]["question"]
+    return {
+        "question": f"Looking closely, {question[0].lower()}{question[1:]}",
+        "answer": item["examples"][0]["answer"],
+    }
+
+
 def items(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The items that a request shows."""
     return [json.loads(line) for line in body["messages"][1]["content"].splitlines()]
@@ -38,7 +47,11 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     absurd = set(controls().absurd)
     answers = []
     for item in items(body):
-        if "part" in item:
+        if "categories" in item:
+            answers.append({"n": item["n"], "name": f"{item['name']} {item['categories'][0].split()[-1]}"})
+        elif "asks for" in item:
+            answers.append({"n": item["n"], **template(item)})
+        elif "part" in item:
             verdict = "implausible" if (item["object"], item["part"]) in absurd else "plausible"
             answers.append({"n": item["n"], "verdict": verdict})
         else:

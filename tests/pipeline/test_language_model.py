@@ -71,6 +71,8 @@ def test_every_judgement_is_in_the_tables_with_the_call_that_it_rests_on(
             assert len(rows) > 20, table
             assert all(row["call_id"] in calls for row in rows)
             assert all(0.8 <= row["confidence"] <= 0.95 for row in rows)
+        worded = {one.rpartition("/")[2].partition(".")[0] for one in store.table("questions")["wording"].to_pylist()}
+        assert len(worded & calls) > 5
         statuses = Counter(store.table("llm_calls")["status"].to_pylist())
         assert set(statuses) == {"admitted"}
         manifest = json.loads((root / "versions" / store.version / "manifest.json").read_text())

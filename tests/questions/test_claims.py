@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,26 +167,44 @@ def test_a_category_without_siblings_lacks_nothing() -> None:
 
 
 def test_cousins_speak_for_a_category_whose_source_has_one_list_for_all_of_a_kind() -> None:
-    parents = {"dog": ["pet"], "cat": ["pet"], "horse": ["steed"], "zebra": ["steed"], "pet": ["animal"]}
+    parents = {"dog": ["pet"], "cat": ["pet"], "horse": ["steed"], "fish": ["animal"], "pet": ["animal"]}
+    has = {"dog": "ear", "cat": "tail", "horse": "mane", "fish": "fin", "rock": "crack"}
     made = World(
-        {
-            "dog": frozenset({"ear"}),
-            "cat": frozenset({"tail"}),
-            "horse": frozenset({"mane"}),
-            "zebra": frozenset({"hoof"}),
-        },
+        {category: frozenset({part}) for category, part in has.items()},
         {child: frozenset(above) for child, above in {**parents, "steed": ["animal"]}.items()},
     )
-    assert made.statuses()["dog", "mane"] == "lacks"
-    assert made.statuses()["dog", "tail"] == "unsettled"
     loose = World(made.has, made.parents, loose=frozenset({"dog"}))
-    assert loose.statuses()["dog", "mane"] == "unsettled"
+    assert [made.statuses()["dog", part] for part in ("tail", "fin", "mane", "crack")] == ["unsettled", *["lacks"] * 3]
+    assert [loose.statuses()["dog", part] for part in ("tail", "fin", "mane", "crack")] == [
+        *["unsettled"] * 3,
+        "lacks",
+    ]
     assert loose.statuses()["cat", "mane"] == "lacks"  # what one category's source is makes no difference to another
 
 
-def test_a_category_is_curated_if_a_source_s_authors_chose_its_parts() -> None:
+def test_the_next_broader_and_narrower_categories_speak_as_siblings_do() -> None:
+    parents = {"taxi": ["car"], "car": ["vehicle"], "bus": ["vehicle"]}
+    has = {"taxi": "meter", "car": "wheel", "bus": "door", "vehicle": "engine"}
+    found = World(
+        {category: frozenset({part}) for category, part in has.items()},
+        {child: frozenset(above) for child, above in parents.items()},
+    ).statuses()
+    assert {part for part in has.values() if found["car", part] == "unsettled"} == {"meter", "door", "engine"}
+    assert {part for part in has.values() if found["taxi", part] == "unsettled"} == {"wheel"}
+    assert found["bus", "meter"] == "lacks"
+
+
+def test_a_category_is_curated_if_a_source_s_authors_chose_any_of_its_parts() -> None:
     found = world(loose=["dog", "car"]).claims()
     assert {one for one in found.categories if found.curated[found.row(one)]} == {"plane", "bird"}
+    graph = pa.concat_tables(
+        [
+            graph_of({"car": ["door"], "dog": ["ear"]}, {"car": ["partonomy", "pascal_part"], "dog": ["pascal_part"]}),
+            graph_of({"car": ["wheel"], "dog": ["leg"]}, {"car": ["pascal_part"], "dog": ["partimagenet"]}),
+        ]
+    )
+    mixed = claims(graph, verdicts_of({}), relations_of([]), kinds_of({}), ("paco", "partonomy"))
+    assert dict(zip(mixed.categories, mixed.curated.tolist(), strict=True)) == {"car": True, "dog": False}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +249,8 @@ PARTS = ("wing", "fin", "leg", "side", "tail end")
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """Some categories in an acyclic graph, related parts, verdicts."""
-    has = draw(st.dictionaries(st.sampled_from(CATEGORIES), st.frozensets(st.sampled_from(PARTS), min_size=1)))
+    lists = st.frozensets(st.sampled_from(PARTS), max_size=3)
+    has = {one: parts for one in CATEGORIES if (parts := draw(lists))}
     # A parent comes later in PARENTS, so there is no cycle.
     parents = {
         child: draw(st.frozensets(st.sampled_from(PARENTS[place + 1 :]), max_size=2))
