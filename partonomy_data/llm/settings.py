@@ -47,6 +47,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     purposes: tuple[str, ...] = PURPOSES
     pack: int | None = None
     """Items in a call, in the place of each purpose's own number."""
+    judge: int = 0
+    """So many finished questions are shown to the model for a second opinion, which changes nothing."""
     ask_refused_again: bool = False
     """Whether items whose answers were refused before are asked about once more; else they stay with the rule."""
 
@@ -67,7 +69,7 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         for name in ("concurrency", "tries"):
             if getattr(self, name) < 1:
                 raise UsageError(f"`llm.{name}` must be at least 1")
-        for name in ("usd", "calls", "tokens", "timeout_s"):
+        for name in ("usd", "calls", "tokens", "judge", "timeout_s"):
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise UsageError(f"`llm.{name}` can't be negative")

@@ -138,10 +138,13 @@ def stage(finished: Finished) -> Assembled:
 def finish(finished: Finished, assembled: Assembled) -> BuildReport:
     """Publishes the staged version, records the run, and clears what is of no more use."""
     clock, workspace = finished.clock, finished.workspace
+    reviewed = finished.model.review(assembled.staged)
+    finished.model.book(assembled.staged)
     with clock.measure("publish"):
-        readme = card(assembled.manifest, assembled.filled, assembled.splits)
-        published = publish(finished.root, assembled.staged, assembled.manifest, readme=readme)
+        manifest = {**assembled.manifest, "language_model": finished.model.said()}
+        readme = card(manifest, assembled.filled, assembled.splits)
+        published = publish(finished.root, assembled.staged, manifest, readme=readme)
     workspace.keep_only([result for shards in finished.results.values() for result in shards])
     done = report(finished.root, published, assembled, clock, finished.model)
-    record(finished.root, finished.config, done)
+    record(finished.root, finished.config, done, reviewed)
     return done

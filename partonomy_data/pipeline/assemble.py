@@ -81,14 +81,13 @@ def assemble(
         parquet.write(columns.quarantine(rows, source), target, "quarantine")
     taxonomy = model.taxonomy(_taxonomy(workspace, plans, names, overrides, results), overrides)
     templates = model.templates(taxonomy)
-    model.book(staged)
     for name, table in taxonomy.items():
         if len(table):
             parquet.write(table, staged / name / f"{name}.parquet", name)
     counts = {source: _counts(results[source], rejected.get(source, [])) for source in sorted(plans)}
     rules = {source: _rules(plans[source], results[source], rejected.get(source, [])) for source in sorted(plans)}
     _check_nothing_lost(counts)
-    return Assembled(staged, _manifest(config, plans, counts, rules, model), counts, rules, templates)
+    return Assembled(staged, _manifest(config, plans, counts, rules), counts, rules, templates)
 
 
 def _link(workspace: Workspace, result: ShardResult, staged: Path) -> None:
@@ -163,7 +162,6 @@ def _manifest(
     plans: Mapping[str, Plan],
     counts: Mapping[str, Mapping[str, Counts]],
     rules: Mapping[str, Mapping[str, int]],
-    model: Model,
 ) -> dict[str, Any]:
     """What the manifest says beside names, rows and files: nothing in it depends on where or when the build ran."""
     return {
@@ -189,5 +187,4 @@ def _manifest(
             for source in sorted(counts)
         },
         "rules": {source: dict(rules[source]) for source in sorted(rules)},
-        "language_model": model.said(),
     }

@@ -4,6 +4,7 @@
     relations       between the names of parts                 → `part_relations`
     plausibility    of the parts that questions would rest on  → `plausibility`
     wording         of questions and answers                   → templates beside the standard ones
+    judge           of a sample of finished questions          → a second opinion in the run's folder
 
 Whatever it doesn't answer, or not well, stays as the rules have it. Without a language model nothing here does anything.
 """
@@ -38,6 +39,7 @@ class Model:
     def __init__(self, asks: Client | None, config: BuildConfig) -> None:
         self._client, self._config = asks, config
         self._reports: dict[str, Any] = {}
+        self._review = ""
 
     def names(self, plans: Mapping[str, Plan], overrides: Overrides) -> Overrides:
         """The user's overrides, and below them names for labels that the rules can't settle."""
@@ -79,6 +81,21 @@ class Model:
         worded = wording.propose(self._client, names)
         self._reports["wording"] = worded.report
         return worded.templates
+
+    def review(self, staged: Path) -> Any:
+        """A second opinion on a sample of the staged questions, as plain data; None if none is wanted."""
+        if self._client is None or not self._config.llm.judge or not self._config.questions.enabled:
+            return None
+        from partonomy_data.llm.purposes import judge
+
+        settings = self._config.questions
+        drawn, objects = judge.sample(staged, self._config.llm.judge, settings.min_part_pixels, settings.seed)
+        reviewed = judge.review(self._client, drawn, objects, self._config.llm.judge, settings.seed)
+        shares = {name: (one.yes, one.of, one.low, one.high) for name, one in reviewed.agreement.items()}
+        self._review = ", ".join(
+            f"{name} {yes:,} of {of:,} ({low:.0%} to {high:.0%})" for name, (yes, of, low, high) in shares.items()
+        )
+        return msgspec.to_builtins(reviewed)
 
     def book(self, staged: Path) -> None:
         """Writes `llm_calls`: all calls that hold anything that this build asked about, whenever they were made."""
@@ -124,7 +141,7 @@ class Model:
                 f"{purpose}: {believed:,} of {asked:,} pairs as the model says, the others by rule; where the answer is known"
                 f" its verdicts were right: {known}"
             )
-        return lines
+        return [*lines, f"judge: {self._review}"] if self._review else lines
 
     def planned(self) -> str:
         """What it would take to ask all that was to be asked, as text."""

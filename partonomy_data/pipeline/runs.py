@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -110,11 +111,17 @@ def report(root: Path, published: Published, assembled: Assembled, clock: Clock,
     )
 
 
-def record(root: Path, config: BuildConfig, done: BuildReport) -> None:
-    """Writes `runs/<run_id>/run.json`: the report, the settings (with the places of the sources), the tool's version."""
+def record(root: Path, config: BuildConfig, done: BuildReport, reviewed: Any = None) -> None:
+    """Writes `runs/<run_id>/run.json`: the report, the settings (with the places of the sources), the tool's version.
+
+    What a language model said of a sample of questions goes beside it, as `review.json`.
+    """
     content = {
         "tool": tool_version(),
         "config": msgspec.to_builtins(config),
         "report": msgspec.to_builtins(done),
     }
-    files.write_json(Layout(root).runs / done.run_id / "run.json", content)
+    folder = Layout(root).runs / done.run_id
+    files.write_json(folder / "run.json", content)
+    if reviewed is not None:
+        files.write_json(folder / "review.json", reviewed)

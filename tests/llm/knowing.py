@@ -51,6 +51,11 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
             answers.append({"n": item["n"], "name": f"{item['name']} {item['categories'][0].split()[-1]}"})
         elif "asks for" in item:
             answers.append({"n": item["n"], **template(item)})
+        elif "choices" in item:
+            parts = item["choices"][str(item["correct"])]
+            true = all(part in parts for part in item["visible parts"])
+            why = "" if true else "a visible part is missing"
+            answers.append({"n": item["n"], "true": true, "unambiguous": True, "natural": True, "reason": why})
         elif "part" in item:
             verdict = "implausible" if (item["object"], item["part"]) in absurd else "plausible"
             answers.append({"n": item["n"], "verdict": verdict})

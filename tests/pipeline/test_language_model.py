@@ -127,6 +127,22 @@ def test_a_dry_run_says_what_a_build_then_asks(demo_store: Path, tmp_path: Path)
         assert "pairs as the model says" in done.out
 
 
+def test_a_second_opinion_is_kept_with_the_run_and_changes_nothing(demo_store: Path, tmp_path: Path) -> None:
+    with ModelServer(knowing.answer) as server:
+        done = partonomy_data.build(tmp_path / "store", config(demo_store / "demo", server.endpoint))
+        again = partonomy_data.build(tmp_path / "store", config(demo_store / "demo", server.endpoint, judge=40))
+    assert again.version == done.version
+    (path,) = (tmp_path / "store" / "runs").glob("*/review.json")
+    reviewed = json.loads(path.read_text())
+    assert reviewed["sampled"] + reviewed["unreadable"] == len({row["question_id"] for row in reviewed["rows"]}) == 40
+    assert reviewed["agreement"]["natural"]["yes"] == 40
+    assert 0 < reviewed["agreement"]["true"]["yes"] <= 40
+    assert any(line.startswith("judge: ") for line in again.judged)
+    with partonomy_data.open(tmp_path / "store") as store:
+        calls = store.table("llm_calls")
+    assert "judge" not in calls["purpose"].to_pylist(), "the version is the one that was there"
+
+
 def test_a_cap_leaves_the_rest_to_the_rules_and_a_later_build_goes_on(demo_store: Path, tmp_path: Path) -> None:
     with ModelServer(knowing.answer) as server:
         capped = partonomy_data.build(tmp_path / "store", config(demo_store / "demo", server.endpoint, calls=12))

@@ -7,22 +7,35 @@ changed by what it says: shares come with their intervals, and the rows with its
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from partonomy_data.llm.brief import Answered, Asks, Brief, Item, Unanswered, Why
 from partonomy_data.llm.guard import reads_as_a_name
 from partonomy_data.questions import keyed
+from schemas.tables import schema
 
 #: Quantile of the normal distribution that bounds 95 % from both sides.
 _Z95: Final = 1.959963984540054
 _LONGEST_REASON: Final = 300
+#: What is read of each question, and of the objects and their parts.
+_COLUMNS: Final = [
+    *("question_id", "question_type", "object_id", "contrast_categories", "question", "choices", "correct_index")
+]
+_OF_OBJECTS: Final = {
+    "objects": ["object_id", "object_category"],
+    "parts": ["object_id", "part_category", "area"],
+}
 
 _INSTRUCTIONS: Final = """\
 You review multiple-choice questions about the parts of objects in photographs. Each item has a question, its choices, the \
@@ -106,6 +119,31 @@ def review(asks: Asks, questions: pa.Table, objects: pa.Table, n: int, seed: int
     return Reviewed(len(rows), len(drawn) - len(shown), len(rows) - len(verdicts), agreement, rows)
 
 
+def sample(staged: Path, n: int, min_part_pixels: int, seed: int = 0) -> tuple[pa.Table, pa.Table]:
+    """The `questions` that `review` draws from a version's tables below `staged`, and the `objects` that it wants of them.
+
+    Reads one file after the other, and holds no more than n questions and the rows of their objects.
+    """
+    drawn = schema("questions").empty_table().select(_COLUMNS)
+    for file in sorted((staged / "questions").glob("**/*.parquet")):
+        both = pa.concat_tables([drawn, pq.read_table(file, columns=_COLUMNS, partitioning=None).cast(drawn.schema)])
+        drawn = both.take(pa.array(_chosen(both["question_id"].to_pylist(), n, seed), pa.int64()))
+    ids = pc.unique(drawn["object_id"])
+    found = {
+        name: pa.concat_tables(
+            [
+                pq.read_table(file, columns=columns, filters=pc.field("object_id").isin(ids), partitioning=None)
+                for file in sorted((staged / name).glob("**/*.parquet"))
+            ]
+        )
+        for name, columns in _OF_OBJECTS.items()
+        if (staged / name).is_dir()
+    }
+    return drawn, visible_parts(found["objects"], found["parts"], min_part_pixels) if found else pa.table(
+        {"object_id": []}
+    )
+
+
 def visible_parts(objects: pa.Table, parts: pa.Table, min_part_pixels: int) -> pa.Table:
     """What `review` wants to know of objects, from the tables `objects` and `parts`.
 
@@ -156,19 +194,14 @@ BRIEF: Final = Brief("judge", _INSTRUCTIONS, Verdict, _check, pack=5, tokens=100
 
 
 def _drawn(questions: pa.Table, n: int, seed: int) -> list[dict[str, Any]]:
-    ids = questions["question_id"].to_pylist()
-    chosen = sorted(range(len(ids)), key=lambda place: (keyed.number("review", seed, ids[place]), ids[place]))[:n]
-    columns = [
-        "question_id",
-        "question_type",
-        "object_id",
-        "contrast_categories",
-        "question",
-        "choices",
-        "correct_index",
-    ]
-    rows: list[dict[str, Any]] = questions.select(columns).take(pa.array(chosen, pa.int64())).to_pylist()
+    chosen = _chosen(questions["question_id"].to_pylist(), n, seed)
+    rows: list[dict[str, Any]] = questions.select(_COLUMNS).take(pa.array(chosen, pa.int64())).to_pylist()
     return rows
+
+
+def _chosen(ids: Sequence[str], n: int, seed: int) -> list[int]:
+    """The places of the n ids whose keyed numbers are the smallest, in the order of these."""
+    return heapq.nsmallest(n, range(len(ids)), key=lambda place: (keyed.number("review", seed, ids[place]), ids[place]))
 
 
 def _readable(row: Mapping[str, Any], thing: Mapping[str, Any]) -> bool:
