@@ -46,7 +46,7 @@ def test_a_build_lives_with_whatever_a_small_model_says(endpoint: str, demo_stor
     ]
     options = ["--root", root, *sources, "--workers", 1, "--llm-model", "local", "--llm-endpoint", endpoint]
     # Templates are long; a few calls show what comes of them.
-    done = partonomy("build", *options, "--llm", "openai", "--budget", "14calls")
+    done = partonomy("build", *options, "--llm", "openai", "--budget", "10calls")
     print(done.out)
     assert done.status == 0, done.err
     assert re.search(r"^relations +\d", done.out, re.MULTILINE)
