@@ -61,8 +61,10 @@ def build(
 ) -> None:
     """Reads the sources and publishes what they hold as a new version of the store."""
     from partonomy_data.console import summary
-    from partonomy_data.llm.settings import caps
+    from partonomy_data.llm.settings import TRANSPORTS, caps
 
+    if llm is not None and llm not in TRANSPORTS:
+        raise UsageError(f"--llm {llm!r} is not known", mend=f"It is one of {', '.join(TRANSPORTS)}")
     asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint}
     wanted = settings.merged(
         settings.load(config) if config else settings.BuildConfig(),
@@ -75,6 +77,10 @@ def build(
         workers=workers,
     )
     if dry_run:
+        if not wanted.llm.enabled:
+            raise UsageError(
+                "--dry-run says what a language model would be asked, and none is", mend="Name it with --llm"
+            )
         from partonomy_data.console import Bar
         from partonomy_data.pipeline import plan
 

@@ -12,9 +12,9 @@ that was killed goes on with the very requests of an unbroken one, but for those
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -34,8 +34,19 @@ from partonomy_data.llm.transport import Outcome, Replay, Transport
 T = TypeVar("T", bound=msgspec.Struct)
 
 #: A request with the keys of its items by number, and whether it is the first try.
-_Sent = tuple[Request, dict[int, str], bool]
-_UNTOLD: Final[Callable[[str, int], None]] = lambda _name, _steps: None  # noqa: E731
+_Sent: TypeAlias = tuple[Request, dict[int, str], bool]
+
+
+class Told(Protocol):
+    """Who hears of what is sent: a build's progress."""
+
+    def stage(self, name: str, steps: int) -> None:
+        """So many requests are about to be sent."""
+        ...
+
+    def advance(self, steps: int = 1) -> None:
+        """So many of them have an outcome."""
+        ...
 
 
 class Client:
@@ -47,13 +58,13 @@ class Client:
         store: AnswerStore,
         transport: Transport | None,
         *,
-        told: Callable[[str, int], None] = _UNTOLD,
+        told: Told | None = None,
     ) -> None:
         """Without a transport nothing is sent, and the ledger says what would be. `told` hears of each purpose: its
         name and how many requests it takes."""
         self.ledger = Ledger()
         self.budget = Budget(settings)
-        self.keys: dict[str, set[str]] = defaultdict(set)
+        self._keys: dict[str, set[str]] = defaultdict(set)
         """Purpose → the keys of all items that were asked for."""
         self._settings, self._store, self._transport, self._told = settings, store, transport, told
         self._to = Addressee(settings.endpoint.rstrip("/"), settings.model, settings.form, settings.seed)
@@ -65,7 +76,7 @@ class Client:
             raise ValueError(f"{brief.purpose}: two items have one id")
         by_key = dict(zip(reversed(keys), reversed(items), strict=True))
         order = list(dict.fromkeys(keys))
-        self.keys[brief.purpose].update(order)
+        self._keys[brief.purpose].update(order)
         book = self.ledger.of(brief.purpose)
         book.items += len(order)
         self._judge_left_over(brief, by_key, order)
@@ -80,7 +91,7 @@ class Client:
 
     def calls(self) -> pa.Table:
         """All calls that hold anything that was asked for, as rows of the table `llm_calls`."""
-        keys = sorted(key for some in self.keys.values() for key in some)
+        keys = sorted(key for some in self._keys.values() for key in some)
         return self._store.table(self._store.calls_of(keys))
 
     def account(self) -> dict[str, Any]:
@@ -89,7 +100,7 @@ class Client:
         It depends on what was asked for and on the answer store, not on which run made a call.
         """
         found: dict[str, Any] = {}
-        for purpose, keys in self.keys.items():
+        for purpose, keys in self._keys.items():
             known = self._store.lookup(sorted(keys))
             calls = self._store.table(self._store.calls_of(sorted(keys)))
             sums = {
@@ -144,7 +155,8 @@ class Client:
             return
         if not requests:
             return
-        self._told(brief.purpose, len(requests))
+        if self._told is not None:
+            self._told.stage(f"asking: {brief.purpose}", len(requests))
         taken: list[_Sent] = []
 
         def affordable() -> Iterator[Request]:
@@ -156,7 +168,8 @@ class Client:
 
         for number, outcome in self._transport.send(affordable()):
             request, numbers, first = taken[number]
-            self._told(brief.purpose, -1)
+            if self._told is not None:
+                self._told.advance()
             if isinstance(self._transport, Replay):
                 self.budget.settle(request, None)
                 continue

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
 from partonomy_data.llm.cache import AnswerStore
-from partonomy_data.llm.client import Client
+from partonomy_data.llm.client import Client, Told
 from partonomy_data.llm.settings import LlmSettings
 from partonomy_data.llm.transport import Replay, Transport
 from partonomy_data.store.layout import Layout
@@ -27,7 +27,7 @@ def client(
     *,
     key: str | None = None,
     dry: bool = False,
-    told: Callable[[str, int], None] | None = None,
+    told: Told | None = None,
 ) -> Iterator[Client]:
     """The client of a build of the store at `root`. With `dry` nothing is sent.
 
@@ -41,7 +41,7 @@ def client(
         store = stack.enter_context(AnswerStore(folder_of(root, settings)))
         if settings.ask_refused_again and not dry:
             store.forget_refused(settings.purposes)
-        yield Client(settings, store, transport, **({"told": told} if told else {}))
+        yield Client(settings, store, transport, told=told)
 
 
 def _transport(settings: LlmSettings, key: str | None) -> Transport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -11,6 +11,7 @@ from partonomy_data.errors import UsageError
 
 #: What is never an answer's business is left out of these: they may change, and every stored answer is still used.
 Transport: TypeAlias = Literal["none", "openai", "replay"]
+TRANSPORTS: Final[tuple[str, ...]] = get_args(Transport)
 
 PURPOSES: Final = ("names", "relations", "plausibility", "wording")
 

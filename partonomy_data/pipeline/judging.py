@@ -11,7 +11,7 @@ Whatever it doesn't answer, or not well, stays as the rules have it. Without a l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -125,6 +125,8 @@ class Model:
         """A line for each purpose: how much of what was asked for the model was believed in, or was of use."""
         lines = []
         for purpose, one in self._reports.items():
+            if purpose == "names" and not one.asked:
+                continue
             if purpose == "names":
                 lines.append(
                     f"names: {one.named:,} of {one.asked:,} labels renamed, {one.unchanged:,} left as they are"
@@ -161,15 +163,5 @@ def model(
     if not config.llm.enabled:
         yield Model(None, config)
         return
-    with client(root, config.llm, key=key, dry=dry, told=_telling(progress)) as asks:
+    with client(root, config.llm, key=key, dry=dry, told=progress) as asks:
         yield Model(asks, config)
-
-
-def _telling(progress: Progress) -> Callable[[str, int], None]:
-    def told(purpose: str, requests: int) -> None:
-        if requests > 0:
-            progress.stage(f"asking: {purpose}", requests)
-        else:
-            progress.advance(-requests)
-
-    return told

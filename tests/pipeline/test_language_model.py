@@ -156,6 +156,28 @@ def test_a_cap_leaves_the_rest_to_the_rules_and_a_later_build_goes_on(demo_store
     assert content(tmp_path / "store") == content(tmp_path / "unbroken")
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--llm", "banana", "--llm-model", "m"], "It is one of none, openai, replay."),
+        (["--llm", "openai"], "Name it with --llm-model."),
+        (["--llm", "openai", "--llm-model", "m", "--budget", "5"], "Write it as 5usd, 200calls or 1000000tokens."),
+        (["--llm", "openai", "--llm-model", "m", "--budget", "2.5calls"], "Write it as"),
+        (["--dry-run"], "Name it with --llm."),
+    ],
+)
+def test_wrong_use_is_one_line_that_says_how_to_mend_it(
+    options: list[str], line: str, demo_store: Path, tmp_path: Path
+) -> None:
+    done = partonomy(
+        "build", "--root", tmp_path / "store", "--source", f"paco={demo_store / 'demo' / 'paco'}", *options
+    )
+    assert done.status == 2
+    (said,) = [one for one in done.err.splitlines() if one.startswith("partonomy: ")]
+    assert line in said
+    assert not (tmp_path / "store" / "CURRENT").exists()
+
+
 FAULTS = {
     "refusal": model_server.refusal(),
     "no JSON": model_server.says("As a language model, I would rather talk about the weather."),

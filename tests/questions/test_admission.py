@@ -280,8 +280,12 @@ SENTENCES = st.lists(WORDS, max_size=25).map(lambda words: re.sub(r" ([?.,:])", 
 
 @given(st.sampled_from(TEMPLATE_TYPES), st.one_of(st.text(), SENTENCES), st.one_of(st.text(), SENTENCES))
 def test_whatever_is_proposed_it_is_refused_or_it_fits_the_bank(kind: str, question: str, answer: str) -> None:
-    if objection(kind, question, answer, NAMES) is None:
-        Bank.extended([Proposed("call.1", kind, question, answer)])
+    reason = objection(kind, question, answer, NAMES)
+    if reason is None:
+        assert any(one.endswith("/call.1") for one in Bank.extended([Proposed("call.1", kind, question, answer)]).ids())
+    else:
+        assert reason.strip()
+        assert "\n" not in reason
 
 
 @given(st.sampled_from(GOOD), st.integers(0, 300), st.one_of(st.characters(), WORDS), st.booleans())

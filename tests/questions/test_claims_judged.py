@@ -25,6 +25,7 @@ from partonomy_data.splits import HeldOut
 from partonomy_data.taxonomy.judges import Judgement
 from partonomy_data.taxonomy.relations import table as weighed
 from schemas.tables import schema
+from tests.questions.hand_made import graph_of
 
 OBJECTS = {
     "bowl": ["rim", "lid"],
@@ -38,19 +39,6 @@ Verdict = tuple[str, str, str, float]
 
 def taxonomy(verdicts: Iterable[Verdict], said: Iterable[Judgement], method: str = "llm") -> dict[str, pa.Table]:
     """The taxonomy's tables of OBJECTS and KINDS, with what a model says."""
-    graph = [
-        {
-            "object_category": category,
-            "part_category": part,
-            "n_objects": 1,
-            "n_with_part": 1,
-            "frequency": 1.0,
-            "sources": ["paco"],
-            "evidence": "annotated",
-        }
-        for category, parts in OBJECTS.items()
-        for part in parts
-    ]
     rows = [
         {
             "object_category": category,
@@ -64,7 +52,7 @@ def taxonomy(verdicts: Iterable[Verdict], said: Iterable[Judgement], method: str
     ]
     edges = [{"child": child, "parent": kind, "source": "paco"} for kind, some in KINDS.items() for child in some]
     return {
-        "part_graph": pa.Table.from_pylist(graph, schema=schema("part_graph")),
+        "part_graph": graph_of(OBJECTS),
         "plausibility": pa.Table.from_pylist(rows, schema=schema("plausibility")),
         "category_graph": pa.Table.from_pylist(edges, schema=schema("category_graph")),
         "part_relations": weighed({part for parts in OBJECTS.values() for part in parts}, further=said),

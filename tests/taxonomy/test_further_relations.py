@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from partonomy_data.taxonomy.judges import METHODS, Judgement
 from partonomy_data.taxonomy.overrides import INVERSE, Overrides, RelationOverride, overrides
 from partonomy_data.taxonomy.relations import Refused, judge, of_table, table
+from tests.taxonomy.reach import reachable
 
 SURE = 0.92
 
@@ -186,7 +187,7 @@ def test_whatever_is_given_the_relations_are_sound_and_independent_of_order(furt
         assert (back.relation, back.method, back.call_id) == (INVERSE[one.relation], one.method, one.call_id)
         if one.relation == "narrower":
             above.setdefault(a, set()).add(b)
-    assert not any(start in _reachable(start, above) for start in above)
+    assert not any(start in reachable(start, above) for start in above)
     # Sure rules are as they were; and what has no call is what the rules say.
     ruled = {(one.part_a, one.part_b): one for one in judge(_NAMES)}
     for pair, one in ruled.items():
@@ -200,14 +201,3 @@ def test_whatever_is_given_the_relations_are_sound_and_independent_of_order(furt
     assert judge(_NAMES, None, shuffled, again) == rows
     assert again == refused
     assert len(refused) <= len(further)
-
-
-def _reachable(start: str, above: dict[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
-    stack = list(above.get(start, ()))
-    while stack:
-        name = stack.pop()
-        if name not in seen:
-            seen.add(name)
-            stack += above.get(name, ())
-    return seen

@@ -16,6 +16,7 @@ from partonomy_data.taxonomy.lexicon import synonyms
 from partonomy_data.taxonomy.overrides import INVERSE, Overrides, RelationOverride, overrides
 from partonomy_data.taxonomy.relations import Judgement, judge, table
 from schemas.tables import schema
+from tests.taxonomy.reach import reachable
 
 
 def found(*parts: str, relations: Overrides | None = None) -> dict[tuple[str, str], Judgement]:
@@ -210,17 +211,6 @@ def test_relations_are_inverse_acyclic_and_independent_of_order(
     assert not any(start in reachable(start, above) for start in above)
     shuffled = random.Random(len(parts)).sample(parts, len(parts))
     assert judge(shuffled, said(*given_rows)) == rows
-
-
-def reachable(start: str, above: dict[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
-    stack = list(above.get(start, ()))
-    while stack:
-        name = stack.pop()
-        if name not in seen:
-            seen.add(name)
-            stack += above.get(name, ())
-    return seen
 
 
 @given(_PARTS)

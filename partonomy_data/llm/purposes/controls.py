@@ -11,18 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from math import sqrt
 from typing import Final
 
 import msgspec
+
+from partonomy_data.llm.purposes.intervals import Z80, wilson
 
 #: Least share of right ones, and least number of them, for a verdict to be believed.
 LEAST_PRECISION: Final = 0.8
 LEAST_RIGHT: Final = 5
 #: No model's word is surer than this.
 MOST_CONFIDENCE: Final = 0.95
-#: Quantile of the normal distribution that bounds 80 % from both sides.
-_Z80: Final = 1.2815515655446004
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -36,7 +35,7 @@ class Score(msgspec.Struct, frozen=True):
         """How sure such a verdict is: the lower 80 % bound of its precision; None if it is not believed."""
         if self.right < LEAST_RIGHT or self.right < LEAST_PRECISION * self.given:
             return None
-        return min(wilson(self.right, self.given), MOST_CONFIDENCE)
+        return min(wilson(self.right, self.given, Z80)[0], MOST_CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +92,3 @@ def scores(verdicts: Iterable[str], known: Iterable[tuple[str, str]]) -> dict[st
         given[kind(said)] += 1
         right[kind(said)] += truth == said
     return {verdict: Score(right[verdict], given[verdict]) for verdict in given}
-
-
-def wilson(right: int, given: int) -> float:
-    """The lower end of Wilson's 80 % interval of a share; 0 for none of none."""
-    if not given:
-        return 0.0
-    share, z2 = right / given, _Z80 * _Z80
-    middle = share + z2 / (2 * given)
-    spread = _Z80 * sqrt(share * (1 - share) / given + z2 / (4 * given * given))
-    return max(0.0, (middle - spread) / (1 + z2 / given))

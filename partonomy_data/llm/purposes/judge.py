@@ -11,7 +11,6 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,11 +21,10 @@ import pyarrow.parquet as pq
 
 from partonomy_data.llm.brief import Answered, Asks, Brief, Item, Unanswered, Why
 from partonomy_data.llm.guard import reads_as_a_name
+from partonomy_data.llm.purposes.intervals import Z95, wilson
 from partonomy_data.questions import keyed
 from schemas.tables import schema
 
-#: Quantile of the normal distribution that bounds 95 % from both sides.
-_Z95: Final = 1.959963984540054
 _LONGEST_REASON: Final = 300
 #: What is read of each question, and of the objects and their parts.
 _COLUMNS: Final = [
@@ -166,19 +164,6 @@ def visible_parts(objects: pa.Table, parts: pa.Table, min_part_pixels: int) -> p
     )
 
 
-def wilson(yes: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; from 0 to 1 for none of none."""
-    if not of:
-        return 0.0, 1.0
-    share, z2 = yes / of, _Z95 * _Z95
-    middle = share + z2 / (2 * of)
-    spread = _Z95 * sqrt(share * (1 - share) / of + z2 / (4 * of * of))
-    # An end that is met is met, whatever rounding makes of it.
-    low = 0.0 if yes == 0 else max(0.0, (middle - spread) / (1 + z2 / of))
-    high = 1.0 if yes == of else min(1.0, (middle + spread) / (1 + z2 / of))
-    return low, high
-
-
 _ASPECTS: Final = ("true", "unambiguous", "natural")
 
 
@@ -236,4 +221,4 @@ def _row(row: Mapping[str, Any], outcome: Answered[Verdict] | Unanswered) -> Row
 
 
 def _share(said: list[bool]) -> Share:
-    return Share(sum(said), len(said), *wilson(sum(said), len(said)))
+    return Share(sum(said), len(said), *wilson(sum(said), len(said), Z95))

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from partonomy_data.llm.guard import reads_as_a_name
 from partonomy_data.llm.purposes import plausibility, relations
-from partonomy_data.llm.purposes.controls import MOST_CONFIDENCE, Score, controls, kind, scores, wilson
+from partonomy_data.llm.purposes.controls import MOST_CONFIDENCE, Score, controls, kind, scores
+from partonomy_data.llm.purposes.intervals import Z80, wilson
 from partonomy_data.taxonomy import relations as weighing
 from partonomy_data.taxonomy.overrides import INVERSE
 from partonomy_data.taxonomy.words import normalise
@@ -66,19 +66,12 @@ def test_a_verdict_is_believed_if_it_was_right_often_enough(right: int, given: i
     assert (Score(right, given).confidence is not None) == believed
 
 
-@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_bound_is_that_of_scipy(counts: tuple[int, int]) -> None:
-    interval = binomtest(*counts).proportion_ci(confidence_level=0.8, method="wilson")
-    assert wilson(*counts) == pytest.approx(interval.low, abs=1e-9)
-
-
 @given(st.integers(0, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_no_confidence_is_above_the_share_nor_above_the_cap(counts: tuple[int, int]) -> None:
     right, given_ = counts
-    low = wilson(right, given_)
-    assert 0.0 <= low <= (right / given_ if given_ else 0.0) + 1e-12
+    low, _ = wilson(right, given_, Z80)
     confidence = Score(right, given_).confidence
-    assert confidence is None or confidence <= MOST_CONFIDENCE
+    assert confidence is None or confidence == min(low, MOST_CONFIDENCE) <= right / given_
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(INVERSE)), st.sampled_from(list(INVERSE)))))

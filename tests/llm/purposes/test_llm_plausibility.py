@@ -12,7 +12,8 @@ import pytest
 from benchmarks import simulated_vocabulary
 from partonomy_data.llm.brief import Unanswered
 from partonomy_data.llm.purposes import relations
-from partonomy_data.llm.purposes.controls import controls, wilson
+from partonomy_data.llm.purposes.controls import controls
+from partonomy_data.llm.purposes.intervals import Z80, wilson
 from partonomy_data.llm.purposes.plausibility import MOST, Pair, judge, judged, known_pairs, merged, pairs
 from partonomy_data.questions.claims import claims
 from partonomy_data.questions.kinds import Kinds
@@ -146,7 +147,7 @@ def test_an_honest_model_adds_rows_with_confidence_and_call() -> None:
     assert list(rows) == sorted(rows)
     assert rows["bowl", "spout"]["verdict"] == "implausible"
     assert rows["bowl", "spout"]["method"] == "llm"
-    assert rows["bowl", "spout"]["confidence"] == pytest.approx(wilson(30, 30))
+    assert rows["bowl", "spout"]["confidence"] == pytest.approx(wilson(30, 30, Z80)[0])
     assert rows["bowl", "spout"]["call_id"].startswith("call_")
     assert rows["bowl", "handle"]["verdict"] == "plausible"
     assert rows["mug", "handle"] == {

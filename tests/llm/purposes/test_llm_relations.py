@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.llm.brief import Unanswered
-from partonomy_data.llm.purposes.controls import controls, wilson
+from partonomy_data.llm.purposes.controls import controls
+from partonomy_data.llm.purposes.intervals import Z80, wilson
 from partonomy_data.llm.purposes.relations import UNSURE, judge, judged
 from partonomy_data.taxonomy.judges import Judgement
 from partonomy_data.taxonomy.overrides import INVERSE, Overrides, RelationOverride, overrides
 from partonomy_data.taxonomy.relations import table as weighed
 from schemas.tables import schema
 from tests.llm.purposes.asking import Asked, Model
+from tests.questions.hand_made import graph_of
 
-PERFECT = wilson(20, 20)
+PERFECT, _ = wilson(20, 20, Z80)
 
 
 @dataclass(frozen=True)
@@ -193,22 +195,9 @@ def test_the_controls_travel_mixed() -> None:
 
 
 def tables(pairs: Mapping[str, list[str]], said: Overrides | None = None) -> dict[str, pa.Table]:
-    rows = [
-        {
-            "object_category": category,
-            "part_category": part,
-            "n_objects": 1,
-            "n_with_part": 1,
-            "frequency": 1.0,
-            "sources": ["paco"],
-            "evidence": "annotated",
-        }
-        for category, parts in pairs.items()
-        for part in parts
-    ]
     names = sorted({part for parts in pairs.values() for part in parts})
     return {
-        "part_graph": pa.Table.from_pylist(rows, schema=schema("part_graph")),
+        "part_graph": graph_of(pairs),
         "category_graph": schema("category_graph").empty_table(),
         "part_categories": pa.table({"part_category": names}),
         "part_relations": weighed(names, said),

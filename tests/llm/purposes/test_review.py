@@ -10,13 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import partonomy_data
 from partonomy_data.llm.brief import Unanswered
-from partonomy_data.llm.purposes import controls
-from partonomy_data.llm.purposes.judge import Reviewed, review, visible_parts, wilson
+from partonomy_data.llm.purposes.judge import Reviewed, review, visible_parts
 from partonomy_data.questions import QuestionSettings
 from tests.llm.purposes.checked import Checked
 
@@ -165,18 +162,3 @@ def test_parts_too_small_to_be_asked_for_are_not_visible() -> None:
         {"object_id": "b", "object_category": "mug", "visible_parts": []},
         {"object_id": "a", "object_category": "jug", "visible_parts": ["handle", "lid"]},
     ]
-
-
-@pytest.mark.parametrize(
-    ("yes", "of", "low", "high"), [(8, 10, 0.4902, 0.9433), (0, 20, 0.0, 0.1611), (20, 20, 0.8389, 1.0)]
-)
-def test_intervals_are_those_of_the_textbook(yes: int, of: int, low: float, high: float) -> None:
-    assert wilson(yes, of) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(0, 500), st.integers(1, 500))
-def test_an_interval_holds_its_share_and_the_narrower_one(yes: int, of: int) -> None:
-    yes = min(yes, of)
-    low, high = wilson(yes, of)
-    assert 0 <= low <= yes / of <= high <= 1
-    assert low <= controls.wilson(yes, of) + 1e-12
