@@ -48,8 +48,6 @@ class Brief(Generic[T]):
     tokens: int = 40
     """Tokens that an answer to one item may take."""
     temperature: float = 0.0
-    sample: int = 0
-    """A number that makes an otherwise equal ask another one (a second opinion)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from partonomy_data.llm.settings import LlmSettings
 
 #: Characters of a prompt that make a token, at the least: English prose has some four, JSON of short names fewer.
 _CHARACTERS_PER_TOKEN: Final = 3.0
+#: What the Batch API charges of the list price.
+_BATCH_SHARE: Final = 0.5
 #: Tokens that a message takes beside its text.
 _MESSAGE_TOKENS: Final = 6
 
@@ -48,11 +50,18 @@ class Price:
 
 
 def price(settings: LlmSettings) -> Price | None:
-    """The price of the model that is to be asked; None where nobody knows it.
+    """What the model that is to be asked charges, by the way in which it is; None where nobody knows it.
 
-    A model on this machine costs nothing. Raises UsageError if only one of the two prices is given, or if a cap in
-    dollars is set and the price isn't known.
+    The Batch API charges half of what is listed, or given. A model on this machine costs nothing. Raises UsageError if
+    only one of the two prices is given, or if a cap in dollars is set and the price isn't known.
     """
+    listed = _list_price(settings)
+    if listed is None or settings.transport != "openai-batch":
+        return listed
+    return Price(listed.sent * _BATCH_SHARE, listed.received * _BATCH_SHARE)
+
+
+def _list_price(settings: LlmSettings) -> Price | None:
     given = settings.usd_per_million_in, settings.usd_per_million_out
     if (given[0] is None) != (given[1] is None):
         raise UsageError("give both prices, or neither", where="llm.usd_per_million_in, llm.usd_per_million_out")
@@ -99,7 +108,10 @@ class Budget:
         self.reached = False
         self._usd, self._calls, self._tokens = settings.usd, settings.calls, settings.tokens
         self._spent_usd, self._spent_calls, self._spent_tokens = 0.0, 0, 0
-        self._aside: dict[str, tuple[float, int]] = {}
+        self._aside: dict[str, tuple[int, int]] = {}
+        """By the key of a request that has no outcome yet, the tokens that it may take, sent and received."""
+        self._held_sent = self._held_received = 0
+        """Of all of these together: to add them up each time would take the longer, the more a transport takes at once."""
 
     def cost(self, sent: int, received: int) -> float | None:
         """US dollars; None where the price isn't known."""
@@ -112,28 +124,33 @@ class Budget:
     def set_aside(self, request: Request) -> bool:
         """Whether a request may be sent; if so, the most that it can cost is set aside."""
         sent, received = prompt_tokens(request), request.max_tokens
-        usd, tokens = self.cost(sent, received) or 0.0, sent + received
-        held_usd = sum(one for one, _ in self._aside.values())
-        held_tokens = sum(one for _, one in self._aside.values())
+        all_sent, all_received = self._held_sent + sent, self._held_received + received
+        usd = self.cost(all_sent, all_received) or 0.0
         left = (
-            (self._usd is None or self._spent_usd + held_usd + usd <= self._usd + 1e-12)
+            (self._usd is None or self._spent_usd + usd <= self._usd + 1e-12)
             and (self._calls is None or self._spent_calls + len(self._aside) + 1 <= self._calls)
-            and (self._tokens is None or self._spent_tokens + held_tokens + tokens <= self._tokens)
+            and (self._tokens is None or self._spent_tokens + all_sent + all_received <= self._tokens)
         )
         if self.reached or not left:
             self.reached = True
             return False
-        self._aside[request.key] = (usd, tokens)
+        self._release(request)
+        self._aside[request.key] = sent, received
+        self._held_sent, self._held_received = self._held_sent + sent, self._held_received + received
         return True
 
     def settle(self, request: Request, reply: Reply | None) -> None:
         """Puts what a request did cost (nothing that is known, where no reply came) in the place of what was set aside."""
-        self._aside.pop(request.key, None)
+        self._release(request)
         self._spent_calls += 1
         if reply is not None:
             sent, received = _counted(request, reply)
             self._spent_tokens += sent + received
             self._spent_usd += self.cost(sent, received) or 0.0
+
+    def _release(self, request: Request) -> None:
+        sent, received = self._aside.pop(request.key, (0, 0))
+        self._held_sent, self._held_received = self._held_sent - sent, self._held_received - received
 
 
 def _counted(request: Request, reply: Reply) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 A SQLite file in WAL mode. A booking is on disk before it returns (`synchronous=FULL`), so a reply outlives any crash after
 it. What a reply was worth follows with the next booking: where power fails before that, it is judged once more, from the
-reply. Several processes may use one store at once; within a process, one thread.
+reply. Several processes may use one store at once; within a process, one thread at a time.
 
     calls     a request as sent and what came back, whatever it was worth            the log
     items     of each item: an answer that passed all checks, or why there is none   what is served
@@ -86,7 +86,9 @@ class AnswerStore:
         self.path = folder / FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=_SECONDS_TO_WAIT, isolation_level=None)
+            self._db = sqlite3.connect(
+                self.path, timeout=_SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False
+            )
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"it can't be opened ({error})", where=str(self.path), mend="Name another folder"
@@ -275,11 +277,25 @@ class AnswerStore:
             yield from rows
 
     @contextmanager
+    def together(self, *, at_once: bool = True) -> Iterator[None]:
+        """What the block writes, it writes as one: all of it or, where it raises, nothing.
+
+        It is on disk when the block ends if `at_once`, else with the next writing that is. Raises UsageError if the
+        file can't be written.
+        """
+        with self._transaction(at_once=at_once):
+            yield
+
+    @contextmanager
     def _transaction(self, *, at_once: bool = True) -> Iterator[None]:
         """A transaction that waits for its turn at its start, so that it can't fail in its midst for another's sake.
 
-        It is on disk when it ends if `at_once`, else with the next that is.
+        It is on disk when it ends if `at_once`, else with the next that is. Within another it is part of that.
         """
+        nested = self._db.in_transaction
+        if nested:
+            yield
+            return
         try:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if at_once else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import packing
+from partonomy_data.llm.bookkeeping import Bookkeeper
 from partonomy_data.llm.brief import Answered, Brief, Item, Unanswered, Why
 from partonomy_data.llm.budget import Budget, prompt_tokens
 from partonomy_data.llm.cache import AnswerStore, Booked, Entry
@@ -158,26 +159,38 @@ class Client:
         if self._told is not None:
             self._told.stage(f"asking: {brief.purpose}", len(requests))
         taken: list[_Sent] = []
+        came = 0
 
         def affordable() -> Iterator[Request]:
             for one in requests:
+                # What isn't on disk yet is as good as on the way: a crash loses no more than may be on the way at once.
+                books.until(max(0, self._settings.concurrency - 1 - (len(taken) - came)))
                 if not self.budget.set_aside(one[0]):
                     return
                 taken.append(one)
                 yield one[0]
 
-        for number, outcome in self._transport.send(affordable()):
-            request, numbers, first = taken[number]
-            if self._told is not None:
-                self._told.advance()
-            if isinstance(self._transport, Replay):
-                self.budget.settle(request, None)
-                continue
-            booked = self._book(brief, request, numbers, outcome)
+        def book(came: tuple[_Sent, Outcome]) -> Booked:
+            (request, numbers, _), outcome = came
+            return self._book(brief, request, numbers, outcome)
+
+        def judge(came: tuple[_Sent, Outcome], booked: Booked) -> None:
+            (_, numbers, first), outcome = came
             if isinstance(outcome, Reply):
                 self._judge(brief, by_key, booked, numbers, first)
-            else:
-                failed |= dict.fromkeys(numbers.values(), outcome.reason)
+
+        with Bookkeeper(self._store, book, judge) as books:
+            for number, outcome in self._transport.send(affordable()):
+                request, numbers, _ = taken[number]
+                self.budget.settle(request, outcome if isinstance(outcome, Reply) else None)
+                if self._told is not None:
+                    self._told.advance()
+                if isinstance(self._transport, Replay):
+                    continue
+                if not isinstance(outcome, Reply):
+                    failed |= dict.fromkeys(numbers.values(), outcome.reason)
+                came += 1
+                books.put((taken[number], outcome))
 
     def _plan(self, brief: Brief[T], requests: Sequence[_Sent]) -> None:
         book = self.ledger.of(brief.purpose)
@@ -195,7 +208,6 @@ class Client:
         places = tuple(numbers.get(n, "") for n in range(1, max(numbers) + 1))
         now = datetime.now(UTC)
         call_id = self._store.book(request, outcome, purpose=brief.purpose, items=places, cost_usd=cost, created_at=now)
-        self.budget.settle(request, reply)
         book = self.ledger.of(brief.purpose)
         book.calls += 1
         book.prompt_tokens += (reply and reply.prompt_tokens) or 0

@@ -15,84 +15,34 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-import re
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import httpx2
-import msgspec
 import openai
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
 from partonomy_data.llm.pace import LONGEST_RETRY_AFTER_S, Pace, PacedClient, retry_after
-from partonomy_data.llm.request import Failure, Form, Reply, Request
+from partonomy_data.llm.protocol import (
+    ABOUT_FORM,
+    NO_SUCH_MODEL,
+    Dialect,
+    address,
+    complaint_of,
+    is_answer,
+    loopback,
+    reply_of,
+    told,
+    without_key,
+)
+from partonomy_data.llm.request import Failure, Request
 from partonomy_data.llm.transport import Outcome
 
-#: The looser form that takes the place of one that a server doesn't know.
-_LOOSER: Final[dict[Form, Form]] = {"json_schema": "json_object", "json_object": "text"}
-_ABOUT_FORM: Final = re.compile(r"response.?format|json.?schema|json.?object|structured.?output|guided|grammar")
-_UNWANTED: Final = re.compile(
-    r"unsupported|not.support|n't support|only the default|deprecated|unrecogni[sz]ed|unknown|unexpected|not (permitted|allowed)"
-)
-_NO_SUCH_MODEL: Final = frozenset({"model_not_found", "invalid_model", "DeploymentNotFound"})
 _CONNECT_SECONDS: Final = 20.0
-#: What is shorter is no secret, but a word that stands for "no key".
-_SECRET_LENGTH: Final = 16
-#: Characters of what a server says that are told on.
-_MOST_SAID: Final = 240
-
-
-class Dialect(msgspec.Struct, frozen=True):
-    """What a server has shown that it takes."""
-
-    form: Form = "json_schema"
-    """What `auto` stands for."""
-    tokens: str = "max_tokens"
-    """The name of the cap on an answer's tokens."""
-    temperature: bool = True
-    seed: bool = True
-
-    def body(self, request: Request) -> dict[str, Any]:
-        """The request as it is sent."""
-        body: dict[str, Any] = {
-            "model": request.model,
-            "messages": [msgspec.to_builtins(message) for message in request.messages],
-            self.tokens: request.max_tokens,
-        }
-        if self.temperature:
-            body["temperature"] = request.temperature
-        if self.seed and request.seed is not None:
-            body["seed"] = request.seed
-        form = self.form if request.form == "auto" else request.form
-        if form == "json_schema":
-            named = {"name": "answers", "strict": True, "schema": json.loads(bytes(request.schema))}
-            body["response_format"] = {"type": "json_schema", "json_schema": named}
-        elif form == "json_object":
-            body["response_format"] = {"type": "json_object"}
-        return body
-
-    def after(self, request: Request, status: int, complaint: str, parameter: str | None) -> Dialect | None:
-        """The dialect to send a refused request in once more; None if the refusal is about something else."""
-        if status not in (400, 404, 422):
-            return None
-        said = f"{parameter or ''} {complaint}".lower()
-        unwanted = _UNWANTED.search(said) is not None
-        if self.tokens == "max_tokens" and (
-            "max_completion_tokens" in said or (parameter == "max_tokens" and unwanted)
-        ):
-            return msgspec.structs.replace(self, tokens="max_completion_tokens")
-        if self.temperature and unwanted and "temperature" in said:
-            return msgspec.structs.replace(self, temperature=False)
-        if self.seed and request.seed is not None and unwanted and re.search(r"\bseed\b", said):
-            return msgspec.structs.replace(self, seed=False)
-        if request.form == "auto" and self.form in _LOOSER and _ABOUT_FORM.search(said):
-            return msgspec.structs.replace(self, form=_LOOSER[self.form])
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +69,7 @@ class Live:
 
     def __init__(self, *, endpoint: str, key: str | None, concurrency: int, timeout_s: float, tries: int) -> None:
         """`timeout_s` is for a single try. Raises UsageError for an address or a key that can't be one."""
-        self._endpoint = _address(endpoint)
+        self._endpoint = address(endpoint)
         self._key = keys.checked(key, where="the key") if key else None
         self._timeout_s, self._tries = timeout_s, tries
         self._pace = Pace(concurrency)
@@ -186,7 +136,7 @@ class Live:
         self._stop = asyncio.Event()
         try:
             # A proxy, if the environment names one, can't reach this machine's own servers.
-            self._http = PacedClient(self._pace, self._timeout_s, trust_env=not _loopback(self._endpoint))
+            self._http = PacedClient(self._pace, self._timeout_s, trust_env=not loopback(self._endpoint))
             self._client = openai.AsyncOpenAI(
                 # Without any, the package would send the key for OpenAI to whatever server this is.
                 api_key=self._key or "none",
@@ -235,7 +185,7 @@ class Live:
                     "/chat/completions", cast_to=httpx2.Response, body=dialect.body(request)
                 )
             except openai.APIStatusError as error:
-                complaint = _complaint(error.body)
+                complaint = complaint_of(error.body)
                 learned = dialect.after(request, error.status_code, complaint, error.param)
                 if learned is None:
                     return self._refused(error, complaint, formed=request.form != "auto")
@@ -259,14 +209,14 @@ class Live:
         elif status == 401 or (status == 403 and not self._answered):
             what = "the key was refused" if self._key else "a key is needed"
             answer, mend = f"{what}: {answer}", "Set the variable that llm.key_env names to a key of this server"
-        elif code in _NO_SUCH_MODEL or (status == 404 and not self._answered):
+        elif code in NO_SUCH_MODEL or (status == 404 and not self._answered):
             mend = "Check llm.model, and that llm.endpoint is the server's base URL (it mostly ends in /v1)"
         elif code == "insufficient_quota":
             mend = "Add credit to the account, and run it again: what was answered is kept"
         elif 300 <= status < 400:
             answer += f" and sends on to {self._told(headers.get('location', 'nowhere'))}"
             mend = "Name the address itself with llm.endpoint"
-        elif formed and status in (400, 422) and not self._answered and _ABOUT_FORM.search(complaint.lower()):
+        elif formed and status in (400, 422) and not self._answered and ABOUT_FORM.search(complaint.lower()):
             mend = "Let it be found out what the server takes: llm.form: auto"
         else:
             answer += self._after(error.request)
@@ -290,54 +240,18 @@ class Live:
             body = json.loads(response.content)
         except (ValueError, RecursionError):
             body = None
-        if not isinstance(body, dict) or ("choices" not in body and "error" in body):
-            said = self._told(_complaint(body) if body is not None else response.text)
+        if not is_answer(body):
+            said = self._told(complaint_of(body) if body is not None else response.text)
             return Ended(Failure(f"the server answered {response.status_code} without an answer ({said})"))
         self._answered = True
-        reply = reply_of(body, response.elapsed.total_seconds())
-        kept = {name: self._kept(getattr(reply, name)) for name in ("text", "finish", "refusal")}
-        return Ended(msgspec.structs.replace(reply, **kept))
-
-    def _kept(self, text: str | None) -> str | None:
-        """A model's text, without a key that it should repeat. A word like `none`, for a server without keys, may stay."""
-        if text and self._key and len(self._key) >= _SECRET_LENGTH:
-            text = text.replace(self._key, keys.HIDDEN)
-        return text
+        return Ended(without_key(reply_of(body, response.elapsed.total_seconds()), self._key))
 
     def _told(self, text: str) -> str:
-        """What a server said, on one line, of a bearable length, and without the key."""
-        line = " ".join(keys.scrubbed(text, self._key).split())
-        return line if len(line) <= _MOST_SAID else line[:_MOST_SAID] + "…"
+        return told(text, self._key)
 
     def _after(self, request: httpx2.Request) -> str:
         tries = int(request.headers.get("x-stainless-retry-count", 0)) + 1
         return f" after {tries} tries" if tries > 1 else ""
-
-
-def reply_of(body: dict[str, Any], latency_s: float | None) -> Reply:
-    """A chat completion, as servers write it, as a reply. What isn't there, or isn't what it should be, is None."""
-    choices, usage = body.get("choices"), body.get("usage")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    choice = choice if isinstance(choice, dict) else {}
-    message = choice.get("message")
-    message = message if isinstance(message, dict) else {}
-    usage = usage if isinstance(usage, dict) else {}
-
-    def text(value: object) -> str | None:
-        # Half a surrogate pair can be said in JSON, and written nowhere.
-        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
-
-    def count(value: object) -> int | None:
-        return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
-
-    return Reply(
-        text=text(message.get("content")),
-        finish=text(choice.get("finish_reason")),
-        refusal=text(message.get("refusal")) or None,
-        prompt_tokens=count(usage.get("prompt_tokens")),
-        completion_tokens=count(usage.get("completion_tokens")),
-        latency_s=latency_s,
-    )
 
 
 async def _cancelled(flight: _Flight) -> None:
@@ -346,41 +260,3 @@ async def _cancelled(flight: _Flight) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _complaint(body: object) -> str:
-    """What a server says is wrong, in the shapes of OpenAI, FastAPI (with the place, without the input) and others."""
-    match body:
-        case {"error": dict() | str() as inner}:
-            return _complaint(inner)
-        case {"message": str(message)} | {"detail": str(message)}:
-            return message
-        case {"detail": list(details)}:
-            return "; ".join(f"{one.get('loc')}: {one.get('msg')}" for one in details if isinstance(one, dict))
-        case str():
-            return body
-        case None:
-            return ""
-    return json.dumps(body, ensure_ascii=False)
-
-
-def _address(endpoint: str) -> str:
-    """The address without a final slash. Raises UsageError if it is none."""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-        usable = usable and parts.username is None and endpoint.isascii() and endpoint.isprintable()
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError(
-            "this is no address of a server",
-            where="llm.endpoint",
-            mend="Give its base URL, without user and password, such as http://127.0.0.1:8000/v1",
-        )
-    return endpoint.rstrip("/")
-
-
-def _loopback(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -90,7 +90,6 @@ def item_keys(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> list[s
         "tokens": brief.tokens,
         "temperature": brief.temperature,
         "seed": to.seed,
-        "sample": brief.sample,
     }
     state = hashlib.sha256(msgspec.json.encode(same_for_all, order="deterministic"))
     keys = []
@@ -113,7 +112,6 @@ def request(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> Request:
         max_tokens=_FRAME_TOKENS + brief.tokens * len(items),
         temperature=brief.temperature,
         seed=to.seed,
-        sample=brief.sample,
     )
 
 

@@ -32,7 +32,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     temperature: float
     seed: int | None = None
-    sample: int = 0
 
     @property
     def key(self) -> str:

@@ -35,29 +35,28 @@ def client(
     settings say. Raises UsageError.
     """
     with ExitStack() as stack:
-        transport = None if dry else _transport(settings, key)
+        transport = None if dry else _transport(settings, key, folder_of(root, settings))
         if transport is not None:
             stack.callback(transport.close)
         store = stack.enter_context(AnswerStore(folder_of(root, settings)))
         if settings.ask_refused_again and not dry:
-            store.forget_refused(settings.purposes)
+            store.forget_refused((*settings.purposes, "paraphrase") if settings.paraphrase else settings.purposes)
         yield Client(settings, store, transport, told=told)
 
 
-def _transport(settings: LlmSettings, key: str | None) -> Transport:
+def _transport(settings: LlmSettings, key: str | None, folder: Path) -> Transport:
     if settings.transport == "replay":
         return Replay()
     try:
+        from partonomy_data.llm.batch import Batch
         from partonomy_data.llm.live import Live
     except ModuleNotFoundError as error:
         raise UsageError(
             f"--llm {settings.transport} needs {error.name}, which is not installed",
             mend="Run: pip install 'partonomy-data[llm]'",
         ) from error
-    return Live(
-        endpoint=settings.endpoint,
-        key=key if key is not None else keys.find(settings),
-        concurrency=settings.concurrency,
-        timeout_s=settings.timeout_s,
-        tries=settings.tries,
-    )
+    key = key if key is not None else keys.find(settings)
+    endpoint, timeout_s, tries = settings.endpoint, settings.timeout_s, settings.tries
+    if settings.transport == "openai-batch":
+        return Batch(folder, endpoint=endpoint, key=key, timeout_s=timeout_s, tries=tries)
+    return Live(endpoint=endpoint, key=key, concurrency=settings.concurrency, timeout_s=timeout_s, tries=tries)

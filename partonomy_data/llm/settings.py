@@ -10,7 +10,7 @@ import msgspec
 from partonomy_data.errors import UsageError
 
 #: What is never an answer's business is left out of these: they may change, and every stored answer is still used.
-Transport: TypeAlias = Literal["none", "openai", "replay"]
+Transport: TypeAlias = Literal["none", "openai", "openai-batch", "replay"]
 TRANSPORTS: Final[tuple[str, ...]] = get_args(Transport)
 
 PURPOSES: Final = ("names", "relations", "plausibility", "wording")
@@ -20,7 +20,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """All that decides what is asked. A key is never part of it: only the name of the place where it is kept."""
 
     transport: Transport = "none"
-    """`openai` asks OpenAI or any server that speaks its protocol; `replay` uses stored answers only."""
+    """`openai` asks OpenAI or any server that speaks its protocol, `openai-batch` does so by its Batch API: at half the
+    price, and in up to a day; `replay` uses stored answers only."""
     endpoint: str = "https://api.openai.com/v1"
     """Base URL of OpenAI, or of any server that speaks its protocol (vLLM, llama.cpp, Ollama)."""
     model: str = ""
@@ -50,6 +51,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Items in a call, in the place of each purpose's own number."""
     judge: int = 0
     """So many finished questions are shown to the model for a second opinion, which changes nothing."""
+    paraphrase: float = 0.0
+    """So many percent of the finished questions' texts are worded anew by the model, one by one."""
     ask_refused_again: bool = False
     """Whether items whose answers were refused before are asked about once more; else they stay with the rule."""
 
@@ -74,6 +77,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             value = getattr(self, name)
             if value is not None and value < 0:
                 raise UsageError(f"`llm.{name}` can't be negative")
+        if not 0 <= self.paraphrase <= 100:
+            raise UsageError(f"`llm.paraphrase` is a percentage, from 0 to 100, not {self.paraphrase:g}")
         if self.pack is not None and self.pack < 1:
             raise UsageError("`llm.pack` must be at least 1")
         return self

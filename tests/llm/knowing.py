@@ -37,6 +37,23 @@ def template(item: dict[str, Any]) -> dict[str, str]:
     }
 
 
+_COMPARED = {
+    "intersection": " that {1} would have too",
+    "difference": " that {1} would lack",
+    "contrast": " that {1} would have too and {2} would lack",
+}
+
+
+def paraphrase(item: dict[str, Any]) -> dict[str, str]:
+    """The same in other words, all of them plain."""
+    kept = item["keep in the question"]
+    compared = _COMPARED.get(item["type"], "").format(*kept)
+    return {
+        "question": f"Please list all the clearly visible parts of {kept[0]}{compared}, and no others.",
+        "answer": f"Clearly in view: {item['keep in the answer'][0]}.",
+    }
+
+
 def items(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The items that a request shows."""
     return [json.loads(line) for line in body["messages"][1]["content"].splitlines()]
@@ -49,6 +66,8 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     for item in items(body):
         if "categories" in item:
             answers.append({"n": item["n"], "name": f"{item['name']} {item['categories'][0].split()[-1]}"})
+        elif "keep in the question" in item:
+            answers.append({"n": item["n"], **paraphrase(item)})
         elif "asks for" in item:
             answers.append({"n": item["n"], **template(item)})
         elif "choices" in item:

@@ -89,7 +89,6 @@ REQUESTS = st.builds(
     max_tokens=st.integers(1, 9999),
     temperature=st.floats(0, 2),
     seed=st.none() | st.integers(-(2**31), 2**31),
-    sample=st.integers(0, 5),
 )
 WHEN = st.datetimes(
     datetime(1, 1, 2),

@@ -108,7 +108,6 @@ def test_other_packs_reuse_every_answer(tmp_path: Path, changed: dict[str, Any])
         ({"endpoint": "http://127.0.0.1:2/v1"}, {}),
         ({}, {"instructions": "Judge better."}),
         ({}, {"temperature": 0.5}),
-        ({}, {"sample": 1}),
     ],
 )
 def test_another_prompt_model_or_endpoint_reuses_none(
@@ -214,8 +213,9 @@ def test_a_run_that_ends_anywhere_pays_for_nothing_twice(
         kept = [one for one in items if again or one["n"] % 2]
         return json.dumps({"answers": [{"n": one["n"], "verdict": "yes"} for one in kept]})
 
+    one_by_one = msgspec.structs.replace(SETTINGS, concurrency=1)
     unbroken = Through(says)
-    expected, _ = ask(tmp_path / "unbroken", unbroken)
+    expected, _ = ask(tmp_path / "unbroken", unbroken, settings=one_by_one)
     assert len(unbroken.sent) == 6
     broken, done, real = Through(says), [0], getattr(AnswerStore, where)
 
@@ -227,9 +227,9 @@ def test_a_run_that_ends_anywhere_pays_for_nothing_twice(
 
     monkeypatch.setattr(AnswerStore, where, dying)
     with pytest.raises(_Killed):
-        ask(tmp_path / "broken", broken)
+        ask(tmp_path / "broken", broken, settings=one_by_one)
     monkeypatch.setattr(AnswerStore, where, real)
-    outcomes, _ = ask(tmp_path / "broken", broken)
+    outcomes, _ = ask(tmp_path / "broken", broken, settings=one_by_one)
     assert outcomes == expected
     # Before it was booked, a reply is lost with the process; never after.
     assert len(broken.sent) == 6 + (where == "book")

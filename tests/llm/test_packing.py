@@ -154,7 +154,6 @@ def test_a_key_depends_on_all_that_an_answer_depends_on_and_on_nothing_else() ->
         item_key(brief(instructions="Judge well."), item, TO),
         item_key(brief(answer=Other), item, TO),
         item_key(brief(temperature=0.5), item, TO),
-        item_key(brief(sample=1), item, TO),
         item_key(base, Item("item 1", {"name": "tire"}), TO),
         item_key(base, item, Addressee("https://api.openai.com/v1", TO.model, "auto", 0)),
         item_key(base, item, Addressee(TO.endpoint, "large", "auto", 0)),
