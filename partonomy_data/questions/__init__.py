@@ -9,7 +9,8 @@ grouping    from a shard's instances to groups           units       groups that
 asks        which questions a group is asked             blocks      questions with the same text and choices
 ungrouped   training questions for what is left          wording     their English
 rows        the rows of the tables                       shard       a family of categories, from instances to Parquet
-stage       all of a version                             audit       can they be answered blind?
+stage       all of a version                             rewording   a share of them in other words
+audit       can they be answered blind?
 """
 
 from __future__ import annotations

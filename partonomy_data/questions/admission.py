@@ -240,7 +240,7 @@ def _silence(question_type: str, question: str, answer: str) -> Iterator[str]:
 
 def _leak(question: str, answer: str, barred: Collection[str]) -> str | None:
     """A word of a name that the store has would stand in questions on objects that have the part, and others."""
-    ordinary, names = _ordinary_words(), _name_words(frozenset(barred))
+    ordinary, names = ordinary_words(), _name_words(frozenset(barred))
     for word in _WORD.findall(SLOT.sub(" ", f"{question} {answer}").lower()):
         if word not in ordinary and (word in names or singular(word) in names):
             return f"{word!r} is the name of a part or an object; use other words"
@@ -248,7 +248,8 @@ def _leak(question: str, answer: str, barred: Collection[str]) -> str | None:
 
 
 @cache
-def _ordinary_words() -> frozenset[str]:
+def ordinary_words() -> frozenset[str]:
+    """Words, lower-case, that a template may say whatever the store calls its things."""
     texts = " ".join(f"{one.question} {one.answer}" for some in _standard().values() for one in some)
     return frozenset({*_WORD.findall(SLOT.sub(" ", texts).lower()), *_FUNCTION_WORDS, *words_of_meaning()})
 

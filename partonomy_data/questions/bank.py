@@ -165,24 +165,27 @@ def _extended(proposed: tuple[Proposed, ...]) -> Bank:
     templates: dict[str, Template] = {}
     ids: dict[tuple[str, bool], tuple[str, ...]] = {}
     for question_type, texts in standard_texts().items():
-        cut = [(str(i), _cut(question_type, one.question, one.answer)) for i, one in enumerate(texts)]
-        cut += [
-            (one.id, _cut(question_type, one.question, one.answer))
+        own = [(str(i), cut(question_type, one.question, one.answer)) for i, one in enumerate(texts)]
+        own += [
+            (one.id, cut(question_type, one.question, one.answer))
             for one in proposed
             if one.question_type == question_type
         ]
-        if len(dict(cut)) < len(cut):
+        if len(dict(own)) < len(own):
             raise ValueError(f"two templates for {question_type} have one id")
         named = (False,) if question_type in (*TWO_TURNS, OBJECT) else (True, False)
         for names_object in named:
             turn = "named" if names_object else "unnamed"
-            ids[question_type, names_object] = tuple(f"{question_type}/{turn}/{name}" for name, _ in cut)
-            templates |= {f"{question_type}/{turn}/{name}": template for name, template in cut}
+            ids[question_type, names_object] = tuple(f"{question_type}/{turn}/{name}" for name, _ in own)
+            templates |= {f"{question_type}/{turn}/{name}": template for name, template in own}
     return Bank(templates, ids)
 
 
-def _cut(question_type: str, question: str, answer: str) -> Template:
-    """The template cut at its slots: each of the question's once, in any order, and one of the answer's."""
+def cut(question_type: str, question: str, answer: str) -> Template:
+    """The template cut at its slots: each of the question's once, in any order, and one of the answer's.
+
+    Raises ValueError for slots that the type doesn't have.
+    """
     template = Template(*(tuple(SLOT.split(text)) for text in (question, answer)))
     wanted, offered = question_slots(question_type), answer_slots(question_type)
     if sorted(template.question[1::2]) != sorted(wanted):

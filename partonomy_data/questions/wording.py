@@ -17,13 +17,24 @@ from typing import Final
 from partonomy_data.questions.bank import LISTINGS, OBJECT, QUESTION_SLOTS, Bank
 from partonomy_data.questions.nouns import definite, indefinite, plain
 
-__all__ = ["QUESTION_SLOTS", "Span", "answer", "object_answer", "object_question", "question", "template_ids"]
+__all__ = [
+    "QUESTION_SLOTS",
+    "Span",
+    "answer",
+    "filled",
+    "listed",
+    "object_answer",
+    "object_question",
+    "question",
+    "template_ids",
+]
 
 #: (start, end, part): where in the text the phrase for a part stands, in characters.
 Span = tuple[int, int, str]
 
 _THE_OBJECT = "the object"
-_PLACES: Final = {False: " in the image", True: " marked by a box in the image"}
+#: What a text says of where the object is, by whether a box is drawn around it.
+PLACES: Final = {False: " in the image", True: " marked by a box in the image"}
 
 
 def question(
@@ -52,8 +63,8 @@ def question(
     bank = bank or Bank.standard()
     wording_id = bank.chosen(question_type, names_object, key)
     values = {slot: indefinite(name) for slot, name in zip(slots[1:], contrasts, strict=True)}
-    values["object"] = (definite(object_category) if names_object else _THE_OBJECT) + _PLACES[boxed]
-    return _filled(bank.template(wording_id, parts=True).question, values), wording_id
+    values["object"] = (definite(object_category) if names_object else _THE_OBJECT) + PLACES[boxed]
+    return filled(bank.template(wording_id, parts=True).question, values), wording_id
 
 
 def answer(wording_id: str, phrases: Iterable[tuple[str, str]], *, bank: Bank | None = None) -> tuple[str, list[Span]]:
@@ -64,7 +75,12 @@ def answer(wording_id: str, phrases: Iterable[tuple[str, str]], *, bank: Bank | 
     spans are never empty and don't overlap. Equal phrases are listed as often as they come. Raises ValueError for an
     unknown id, and where there is nothing to list.
     """
-    before, slot, after = (bank or Bank.standard()).template(wording_id, parts=True).answer
+    return listed((bank or Bank.standard()).template(wording_id, parts=True).answer, phrases)
+
+
+def listed(pieces: Sequence[str], phrases: Iterable[tuple[str, str]]) -> tuple[str, list[Span]]:
+    """As `answer`, from the pieces of a template's answer: text, slot, text."""
+    before, slot, after = pieces
     listing = LISTINGS[slot]
     named = [(plain(phrase), part) for phrase, part in phrases]
     if not named:
@@ -86,13 +102,13 @@ def object_question(key: str, *, boxed: bool = False, bank: Bank | None = None) 
     bank = bank or Bank.standard()
     wording_id = bank.chosen(OBJECT, False, key)
     pieces = bank.template(wording_id, parts=False).question
-    return _filled(pieces, {"object": _THE_OBJECT + _PLACES[boxed]}), wording_id
+    return filled(pieces, {"object": _THE_OBJECT + PLACES[boxed]}), wording_id
 
 
 def object_answer(wording_id: str, object_category: str, *, bank: Bank | None = None) -> str:
     """The answer to a question for the object: "It is an airplane." Raises ValueError for an unknown id."""
     pieces = (bank or Bank.standard()).template(wording_id, parts=False).answer
-    return _filled(pieces, {"an_object": indefinite(object_category)})
+    return filled(pieces, {"an_object": indefinite(object_category)})
 
 
 def template_ids() -> tuple[str, ...]:
@@ -100,5 +116,6 @@ def template_ids() -> tuple[str, ...]:
     return Bank.standard().ids()
 
 
-def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
+def filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
+    """The pieces of a template's question (text, slot, text, …, text) with a value in the place of each slot."""
     return "".join(values[piece] if i % 2 else piece for i, piece in enumerate(pieces))
