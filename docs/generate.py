@@ -15,23 +15,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from partonomy_data import masks, matching, photographs
-from partonomy_data.ingest import gather
+from partonomy_data.rulebook import SHARED
 from partonomy_data.rules import Rule
 from partonomy_data.sources.base import reader
-from partonomy_data.taxonomy import names
 from schemas.tables import EVALUATION_TABLES, SCHEMA_VERSION, TABLES, Table
 
 DOCS = Path(__file__).resolve().parent
 SOURCES = ("paco", "partimagenet", "pascal_part", "partonomy")
-#: Rules that hold for all sources, by where they are applied.
-SHARED = {
-    "Photographs": photographs.RULES,
-    "Masks": masks.RULES,
-    "Rows": gather.RULES,
-    "Parts and their objects": matching.RULES,
-    "Names": names.RULES,
-}
 _PLAIN = {pa.float32(): "float32", pa.float64(): "float64", pa.bool_(): "bool"}
 
 

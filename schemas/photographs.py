@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.columns import BOX, MASK, Column, Table
+from schemas.columns import BOX, MASK, STRINGS, Column, Table
+
+#: Null in a version of schema 2 or older that was migrated: what was repaired in a row was not written down then.
+_REPAIRS = "Rules that were applied to {}, sorted, one entry for each time; null where it wasn't recorded"
 
 IMAGES = Table(
     "images",
@@ -58,6 +61,12 @@ IMAGES = Table(
             pa.string(),
             "Identity of the photograph across sources: `coco/<id>`, `voc/<name>`, `imagenet/<name>`; the image_id where unknown",
         ),
+        Column(
+            "repairs",
+            STRINGS,
+            _REPAIRS.format("the photograph and what the source says of it"),
+            nullable=True,
+        ),
     ),
     key=("image_id",),
 )
@@ -100,6 +109,7 @@ OBJECTS = Table(
             pa.string(),
             "What the source calls it within the photograph (an annotation id, a place in a file)",
         ),
+        Column("repairs", STRINGS, _REPAIRS.format("its mask, or to make it of its parts"), nullable=True),
     ),
     key=("object_id",),
 )
@@ -140,6 +150,7 @@ PARTS = Table(
             nullable=True,
         ),
         Column("source_key", pa.string(), "What the source calls it within the photograph"),
+        Column("repairs", STRINGS, _REPAIRS.format("its mask"), nullable=True),
     ),
     key=("part_id",),
 )
@@ -225,6 +236,7 @@ QUARANTINE = Table(
         Column("rule", pa.string(), "The rule that it broke"),
         Column("reason", pa.string(), "How it broke it"),
         Column("row", pa.string(), "The row as the source has it, as JSON"),
+        Column("repairs", STRINGS, _REPAIRS.format("it before it was rejected"), nullable=True),
     ),
     key=(),
 )

@@ -38,6 +38,7 @@ def images(gathered: Gathered, source: str) -> pa.Table:
             "license": photo.license,
             "exif_orientation": seen.orientation,
             "photograph": photo.photograph or photo.image_id,
+            "repairs": sorted((*photo.repairs, *seen.notes)),
         }
         for photo, seen in zip(gathered.photos, gathered.inspections, strict=True)
     ]
@@ -68,6 +69,7 @@ def objects(placed: Placed, labels: Labels, source: str) -> pa.Table:
             "merged": [placed.merged[i] for i in stays],
             "n_parts": [n_parts[i] for i in stays],
             "source_key": [thing.key for thing in things],
+            "repairs": [sorted(placed.object_repairs.get(i, ())) for i in stays],
         },
     )
 
@@ -96,6 +98,7 @@ def parts(placed: Placed, labels: Labels, source: str) -> pa.Table:
             "match_method": [placed.part_method[j] for j in stays],
             "match_overlap": [placed.part_overlap[j] for j in stays],
             "source_key": [gathered.parts[j].key for j in stays],
+            "repairs": [sorted(placed.part_repairs.get(j, ())) for j in stays],
         },
     )
 
@@ -142,10 +145,11 @@ def quarantine(rejected: Sequence[Rejected], source: str) -> pa.Table:
                 "rule": row.rule,
                 "reason": row.reason,
                 "row": row.row if isinstance(row.row, str) else row_json(row.row),
+                "repairs": sorted(row.repairs),
             }
             for row in rejected
         ),
-        key=lambda row: (row["table_name"], row["row_id"], row["rule"], row["reason"], row["row"]),
+        key=lambda row: (row["table_name"], row["row_id"], row["rule"], row["reason"], row["row"], row["repairs"]),
     )
     return pa.Table.from_pylist(rows, schema("quarantine"))
 

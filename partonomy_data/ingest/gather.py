@@ -65,9 +65,11 @@ class Gathered:
     rejected: list[Rejected] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
-    def reject(self, table: str, row_id: str, rule: str, reason: str, row: object) -> None:
-        """Adds a row to quarantine."""
-        self.rejected.append(Rejected(table=table, row_id=row_id, rule=rule, reason=reason, row=row))
+    def reject(self, table: str, row_id: str, rule: str, reason: str, row: object, repairs: Iterable[str] = ()) -> None:
+        """Adds a row to quarantine, with the rules that were applied to it before."""
+        self.rejected.append(
+            Rejected(table=table, row_id=row_id, rule=rule, reason=reason, row=row, repairs=tuple(repairs))
+        )
 
 
 def gather(
@@ -96,9 +98,9 @@ def gather(
         inspection = photographs.inspect(images_root, photo)
         gathered.tally.rules.update(inspection.notes)
         if photo.image_id in excluded:
-            _reject_photograph(photo, "excluded", "its id is on the list of exclusions", gathered)
+            _reject_photograph(photo, inspection, "excluded", "its id is on the list of exclusions", gathered)
         elif inspection.rule is not None:
-            _reject_photograph(photo, inspection.rule, inspection.reason, gathered)
+            _reject_photograph(photo, inspection, inspection.rule, inspection.reason, gathered)
         else:
             _add(photo, inspection, labels, excluded, gathered)
     return gathered
@@ -110,9 +112,9 @@ def _count(photo: Photograph, tally: Tally) -> None:
     tally.rules.update(photo.repairs)
 
 
-def _reject_photograph(photo: Photograph, rule: str, reason: str, gathered: Gathered) -> None:
+def _reject_photograph(photo: Photograph, inspection: Inspection, rule: str, reason: str, gathered: Gathered) -> None:
     row = {"file_name": photo.file_name, "width": photo.width, "height": photo.height, "split": photo.split}
-    gathered.reject("images", photo.image_id, rule, reason, row)
+    gathered.reject("images", photo.image_id, rule, reason, row, (*photo.repairs, *inspection.notes))
     because = f"{photo.image_id} is in quarantine ({rule})"
     for table, records in (("objects", photo.objects), ("parts", photo.parts), ("attributes", photo.attributes)):
         for record in records:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from partonomy_data import ids, masks
 from partonomy_data.ingest.gather import Gathered
 from partonomy_data.ingest.labels import Labels
-from partonomy_data.masks import Rle
+from partonomy_data.masks import Encoded, Rle
 from partonomy_data.matching import Candidate, match
 from partonomy_data.sources.records import ObjectRecord
 
@@ -38,6 +38,9 @@ class Placed:
     part_box: NDArray[np.float32]
     unclear: set[tuple[int, str]] = field(default_factory=set)
     """(object, part category key) of parts that were annotated but went to quarantine: not known to be absent."""
+    object_repairs: dict[int, list[str]] = field(default_factory=dict)
+    part_repairs: dict[int, list[str]] = field(default_factory=dict)
+    """Rules that were applied, one entry for each time, by place; only where there are any."""
 
 
 def place(gathered: Gathered, labels: Labels) -> Placed:
@@ -58,7 +61,6 @@ def _with_masks(gathered: Gathered) -> Placed:
         None if counts is None else Rle(int(h), int(w), counts)
         for counts, h, w in zip(encoded.counts, heights.tolist(), widths.tolist(), strict=True)
     ]
-    gathered.tally.rules.update(rule for _, rule in encoded.repairs)
     object_masks: list[Rle | None] = [None] * len(gathered.objects)
     for i, rle in zip(drawn, made, strict=False):
         object_masks[i] = rle
@@ -78,6 +80,20 @@ def _with_masks(gathered: Gathered) -> Placed:
         part_box=encoded.boxes[len(drawn) :],
     )
     placed.object_area[drawn], placed.object_box[drawn] = encoded.areas[: len(drawn)], encoded.boxes[: len(drawn)]
+    _note_repairs(placed, encoded, drawn)
+    _reject_unusable(placed, encoded, drawn)
+    return placed
+
+
+def _note_repairs(placed: Placed, encoded: Encoded, drawn: list[int]) -> None:
+    for at, rule in encoded.repairs:
+        repairs, i = (placed.object_repairs, drawn[at]) if at < len(drawn) else (placed.part_repairs, at - len(drawn))
+        repairs.setdefault(i, []).append(rule)
+        placed.gathered.tally.rules[rule] += 1
+
+
+def _reject_unusable(placed: Placed, encoded: Encoded, drawn: list[int]) -> None:
+    gathered = placed.gathered
     for at, error in sorted(encoded.errors.items()):
         table, place_of, records = (
             ("objects", gathered.object_photo, gathered.objects)
@@ -90,7 +106,6 @@ def _with_masks(gathered: Gathered) -> Placed:
         gathered.reject(table, f"{photo.image_id}#{record.key}", error.rule, error.reason, record)
         if table == "objects":
             placed.object_origin[i] = "unusable"
-    return placed
 
 
 def _sizes(gathered: Gathered, photos: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -206,13 +221,15 @@ def _derive_object(placed: Placed, group_key: tuple[int, str]) -> int:
     placed.object_box = np.append(placed.object_box, np.zeros((1, 4), dtype=np.float32), axis=0)
     gathered.tally.derived["objects"] += 1
     gathered.tally.rules["object_from_parts"] += 1
+    placed.object_repairs[len(gathered.objects) - 1] = ["object_from_parts"]
     return len(gathered.objects) - 1
 
 
 def _unplaced(placed: Placed, j: int, reason: str) -> None:
     gathered = placed.gathered
     part, photo = gathered.parts[j], gathered.photos[gathered.part_photo[j]]
-    gathered.reject("parts", f"{photo.image_id}#{part.key}", "part_unplaced", reason, part)
+    repairs = placed.part_repairs.get(j, ())
+    gathered.reject("parts", f"{photo.image_id}#{part.key}", "part_unplaced", reason, part, repairs)
 
 
 def _complete_objects(placed: Placed) -> None:

@@ -81,6 +81,8 @@ class Rejected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     reason: str
     row: Any = None
     """The row as the source has it; anything that JSON can hold. A `str` is taken as JSON text already."""
+    repairs: tuple[str, ...] = ()
+    """Names of the rules that were applied to it before it was rejected, one entry for each time."""
 
 
 class Photograph(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,20 +7,24 @@ them anew. `partonomy_data.open` doesn't use the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import errno
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from partonomy_data.errors import StoreError
 from partonomy_data.store import manifest as manifests
-from partonomy_data.store.files import written_aside
+from partonomy_data.store.files import fsync_file, written_aside
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import pointer_lock
 from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import require_current
-from schemas.tables import EVALUATION_TABLES, TABLES, table
+from schemas.tables import EVALUATION_TABLES, SCHEMA_VERSION, TABLES, table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,6 +44,9 @@ SQL_TYPES: Final = {
     "uint64": "UBIGINT",
 }
 
+#: Errors of the system that DuckDB tells of in its own words.
+_OF_THE_SYSTEM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES)
+
 
 def files_of(root: Path, manifest: Manifest) -> dict[str, list[Path]]:
     """Every table's files by absolute path: a version's, and those of the models that were evaluated.
@@ -57,26 +64,52 @@ def files_of(root: Path, manifest: Manifest) -> dict[str, list[Path]]:
 
 def views(root: Path, manifest: Manifest) -> dict[str, str]:
     """View name → the SELECT that it stands for."""
-    selects = {name: _select(name, files) for name, files in files_of(root, manifest).items()}
-    schema_version = int(manifest.content["schema_version"])
+    older = manifest.schema_version < SCHEMA_VERSION
+    selects = {
+        name: select(name, files, columns(name, files) if older and name in TABLES else None)
+        for name, files in files_of(root, manifest).items()
+    }
     selects["current_version"] = (
-        f"SELECT {quoted(manifest.version)} AS version, {schema_version} AS schema_version, "
+        f"SELECT {quoted(manifest.version)} AS version, {manifest.schema_version} AS schema_version, "
         f"{quoted(str(root.absolute()))} AS root"
     )
     return selects
 
 
-def _select(name: str, files: Iterable[Path]) -> str:
+def columns(name: str, files: Sequence[Path]) -> list[str]:
+    """The columns that the files of table `name` have, those of one version; of no files, all that the table has.
+
+    Raises StoreError for a file that can't be read.
+    """
+    if not files:
+        return list(table(name).schema().names)
+    try:
+        return list(pq.read_schema(files[0]).names)
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError("is not a Parquet file that can be read", where=str(files[0])) from error
+
+
+def select(name: str, files: Iterable[Path], has: Collection[str] | None = None) -> str:
+    """A SELECT of the rows of `files` of table `name`.
+
+    If they `has` only some of the table's columns, as those of an older schema, it gives all, nulls for the others.
+    """
     paths = ", ".join(quoted(str(path)) for path in files)
-    if paths:
-        return f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)"
-    return empty_select(name)
+    if not paths:
+        return empty_select(name)
+    listed = "*"
+    if has is not None:
+        listed = ", ".join(f'"{f.name}"' if f.name in has else _null(f) for f in table(name).schema())
+    return f"SELECT {listed} FROM read_parquet([{paths}], hive_partitioning = false)"
 
 
 def empty_select(name: str) -> str:
     """A SELECT without rows whose columns have the names and types of table `name`."""
-    columns = ", ".join(f'CAST(NULL AS {sql_type(field.type)}) AS "{field.name}"' for field in table(name).schema())
-    return f"SELECT {columns} WHERE false"
+    return f"SELECT {', '.join(_null(field) for field in table(name).schema())} WHERE false"
+
+
+def _null(field: pa.Field) -> str:
+    return f'CAST(NULL AS {sql_type(field.type)}) AS "{field.name}"'
 
 
 def sql_type(kind: pa.DataType) -> str:
@@ -101,33 +134,62 @@ def create_views(connection: DuckDBPyConnection, selects: Mapping[str, str], dat
         connection.execute(f'CREATE VIEW "{database}".main."{name}" AS {select}')
 
 
-def build(root: Path) -> str:
-    """Writes the catalog of the published version aside and renames it; returns the version.
+@contextmanager
+def following(root: Path, version: str) -> Iterator[None]:
+    """Writes the catalog of `version` aside; it becomes the catalog when the block, which moves CURRENT there, has ended.
 
-    Readers of the old catalog keep it. The caller holds the pointer's lock (`relink` takes it itself). Raises
-    StoreError if nothing is published or the version isn't whole.
+    So whatever can fail, as on a full disk, fails before CURRENT moves. If the block raises, all stays as it was. Readers
+    of the old catalog keep it. The caller holds the pointer's lock. Raises StoreError if the version isn't whole, and
+    OSError if the catalog can't be written.
     """
+    path = Layout(root).catalog
+    for left in root.glob(f".{path.name}.*.tmp*"):  # by a process that was killed: none but the lock's holder writes
+        left.unlink(missing_ok=True)
+    selects = views(root, manifests.read(root, version))
+    with written_aside(path) as aside:
+        _write(aside, selects)
+        yield
+
+
+def _write(aside: Path, selects: Mapping[str, str]) -> None:
+    """Writes a catalog, and forces it to disk."""
     import duckdb
 
-    version = require_current(root)
-    selects = views(root, manifests.read(root, version))
-    with written_aside(Layout(root).catalog) as aside:
-        aside.unlink(missing_ok=True)
-        try:
-            with duckdb.connect(":memory:") as connection:
-                connection.execute(
-                    f"ATTACH {quoted(str(aside))} AS catalog_aside (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
-                )
-                connection.execute("BEGIN")  # one transaction: each by itself would be forced to disk
-                create_views(connection, selects, "catalog_aside")
-                _comment(connection, "catalog_aside")
-                connection.execute("COMMIT")
-                connection.execute("DETACH catalog_aside")
-        except duckdb.Error as error:
-            raise StoreError(f"the catalog can't be written ({str(error).splitlines()[0]})", where=str(root)) from error
-        finally:
-            aside.with_name(aside.name + ".wal").unlink(missing_ok=True)
-    return version
+    try:
+        with duckdb.connect(":memory:") as connection:
+            connection.execute(
+                f"ATTACH {quoted(str(aside))} AS catalog_aside (STORAGE_VERSION {quoted(STORAGE_VERSION)})"
+            )
+            connection.execute("BEGIN")  # one transaction: each by itself would be forced to disk
+            create_views(connection, selects, "catalog_aside")
+            _comment(connection, "catalog_aside")
+            connection.execute("COMMIT")
+            connection.execute("DETACH catalog_aside")
+        fsync_file(aside)
+    except duckdb.Error as error:
+        raise _explained(error, aside.parent) from error
+    finally:
+        aside.with_name(aside.name + ".wal").unlink(missing_ok=True)
+
+
+def _explained(error: Exception, root: Path) -> Exception:
+    """DuckDB's error in one line: as the system's own where that is what it tells of (a full disk, say)."""
+    for number in _OF_THE_SYSTEM:
+        if os.strerror(number) in str(error):
+            return OSError(number, f"the catalog can't be written ({os.strerror(number)})", str(root))
+    return StoreError(f"the catalog can't be written ({str(error).splitlines()[0]})", where=str(root))
+
+
+def shown(root: Path) -> str | None:
+    """The version that the catalog shows; None where it can't be read, or is that of a store elsewhere."""
+    import duckdb
+
+    try:
+        with duckdb.connect(str(Layout(root).catalog), read_only=True) as connection:
+            version, where = connection.sql("SELECT version, root FROM current_version").fetchall()[0]
+    except (duckdb.Error, OSError):
+        return None
+    return str(version) if where == str(root.absolute()) else None
 
 
 def _comment(connection: DuckDBPyConnection, database: str) -> None:
@@ -143,4 +205,6 @@ def relink(root: Path) -> str:
     """Rebuilds the catalog, as is needed after the store's folder was moved; returns the version that it shows."""
     require_current(root)
     with pointer_lock(root):
-        return build(root)
+        version = require_current(root)
+        with following(root, version):
+            return version

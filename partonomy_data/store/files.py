@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 #: Hashing lets go of the interpreter lock, so a few threads hash and read at once.
 HASH_THREADS = 4
@@ -32,6 +33,28 @@ def written_aside(path: Path) -> Iterator[Path]:
     finally:
         aside.unlink(missing_ok=True)
     fsync_folder(path.parent)
+
+
+@contextmanager
+def folder_aside(target: Path, sign: str) -> Iterator[Path]:
+    """A new folder beside `target` to fill; on leaving it becomes `target`, whole and on disk, unless that is finished then.
+
+    `sign` is the file that finished folders hold. Nobody else has the new folder's name, on no other machine either: where
+    two make the same, as one who was taken for dead may, the first to finish wins, and nobody sees half of it.
+    """
+    aside = target.with_name(f"{target.name}.{uuid4().hex}.tmp")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        fsync_tree(aside)
+        try:
+            aside.rename(target)
+        except OSError:
+            if not (target / sign).is_file():
+                shutil.rmtree(target, ignore_errors=True)
+                aside.rename(target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def is_leftover(path: Path) -> bool:

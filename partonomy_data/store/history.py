@@ -15,6 +15,7 @@ from partonomy_data.store.files import remove_tree
 from partonomy_data.store.layout import MANIFEST, VERSION_NAME, Layout
 from partonomy_data.store.lock import Lock, pointer_lock
 from partonomy_data.store.pointer import read_current, require_current, set_current
+from schemas.tables import SCHEMA_VERSION
 
 #: What folders of versions that are being removed are called, in `work/`.
 REMOVED: Final = "removed"
@@ -35,6 +36,8 @@ class VersionInfo:
     """When it was published (UTC), as the file system says."""
     damage: str = ""
     """What is wrong with it, as far as the sizes of its files tell; empty if nothing is."""
+    schema_version: int = SCHEMA_VERSION
+    """Version of the schemas that its tables have; `migrate` raises it."""
 
 
 def versions(root: Path) -> list[VersionInfo]:
@@ -65,16 +68,14 @@ def _info(root: Path, name: str, current: str | None) -> VersionInfo | None:
         return VersionInfo(name, name == current, None, {}, 0, created, error.what)
     parent = found.content.get("parent")
     size = sum(entry.bytes for entry in found.files)
-    return VersionInfo(name, name == current, parent, found.rows(), size, created)
+    return VersionInfo(name, name == current, parent, found.rows(), size, created, schema_version=found.schema_version)
 
 
 def rollback(root: Path, version: str) -> None:
     """Makes `version` the current one. Nothing is removed. Raises StoreError if it isn't there, or isn't whole."""
     require_store(root)
-    with pointer_lock(root):
-        manifest.read(root, version)
+    with pointer_lock(root), catalog.following(root, version):
         set_current(root, version)
-        catalog.build(root)
 
 
 def require_store(root: Path) -> None:
@@ -93,7 +94,10 @@ def prune(root: Path, keep: int) -> list[str]:
         raise ValueError("keep must be at least 1")
     require_store(root)
     with pointer_lock(root):
-        catalog.build(root)  # so that it doesn't go on showing a version that is about to go
+        current = require_current(root)
+        if catalog.shown(root) != current:  # else it would go on showing a version that is about to go
+            with catalog.following(root, current):
+                pass
         infos = versions(root)
         old = [info.version for info in infos[: max(0, len(infos) - keep)] if not info.current]
         for left in sorted(Layout(root).work.glob(f"{REMOVED}-*")):  # by a prune that was killed

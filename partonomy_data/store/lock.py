@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from partonomy_data.store.layout import Layout
 class Lock:
     """A lock on a file (`flock`), shared or exclusive, from `acquire` until `release`.
 
-    Lock files stay where they are: removing one while another process waits for it would let two hold "the" lock.
+    Who gets hold of a file that was removed meanwhile (by `prune`, or with all of `work/`) tries again, since others would
+    lock another one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,19 +29,29 @@ class Lock:
 
     def acquire(self, *, shared: bool = False, wait: bool = False) -> bool:
         """Whether the lock could be had. With `wait`, blocks until it can. Raises OSError where files can't be made."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        while True:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+                still = self._is_at_path(descriptor)
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if still:
+                self._descriptor = descriptor
+                return True
+            os.close(descriptor)
+
+    def _is_at_path(self, descriptor: int) -> bool:
         try:
-            fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+        except FileNotFoundError:
             return False
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return True
 
     def note(self, holder: dict[str, Any]) -> None:
         """Writes into the lock file who holds it. Only for the holder of an exclusive lock."""
@@ -84,6 +95,18 @@ def build_lock(root: Path, purpose: str = "build") -> Iterator[None]:
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         lock.note({"pid": os.getpid(), "host": socket.gethostname(), "since": now, "purpose": purpose})
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def reading(root: Path, version: str) -> Iterator[None]:
+    """Has `prune` spare a version meanwhile, where the store can be written to."""
+    lock = Lock(Layout(root).reader_lock(version))
+    with suppress(OSError):  # a read-only medium, which nobody prunes
+        lock.acquire(shared=True, wait=True)
+    try:
         yield
     finally:
         lock.release()

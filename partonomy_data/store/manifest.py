@@ -45,6 +45,11 @@ class Manifest:
         """The files of `table`, in order, under the version's `folder`."""
         return [folder / entry.path for entry in self.files if entry.table == table]
 
+    @property
+    def schema_version(self) -> int:
+        """Version of the schemas that its tables have; at most `SCHEMA_VERSION`."""
+        return int(self.content["schema_version"])
+
     def rows(self) -> dict[str, int]:
         """Table → number of rows, in the order of the tables."""
         counts = dict.fromkeys(TABLES, 0)
@@ -80,6 +85,23 @@ def read(root: Path, version: str) -> Manifest:
 
     Raises StoreError if the version isn't there, was written by a newer tool, or isn't whole.
     """
+    manifest = listed(root, version)
+    folder = Layout(root).version(version)
+    for entry in manifest.files:
+        try:
+            size = (folder / entry.path).stat().st_size
+        except OSError as error:
+            raise damaged(version, root, f"{entry.path} is missing") from error
+        if size != entry.bytes:
+            raise damaged(version, root, f"{entry.path} has {size} bytes, not {entry.bytes}")
+    return manifest
+
+
+def listed(root: Path, version: str) -> Manifest:
+    """The manifest of a version, after checking that it is its own; whether its files are there is not looked at.
+
+    Raises StoreError if the version isn't there, was written by a newer tool, or its manifest is damaged.
+    """
     layout = Layout(root)
     folder, path = layout.version(version), layout.manifest(version)
     if not folder.is_dir():
@@ -94,24 +116,19 @@ def read(root: Path, version: str) -> Manifest:
         raise damaged(version, root, f"{MANIFEST} can't be read ({error.strerror})") from error
     except ValueError as error:
         raise damaged(version, root, f"{MANIFEST} is not JSON") from error
-    manifest = _parsed(parsed, version, root)
-    for entry in manifest.files:
-        try:
-            size = (folder / entry.path).stat().st_size
-        except OSError as error:
-            raise damaged(version, root, f"{entry.path} is missing") from error
-        if size != entry.bytes:
-            raise damaged(version, root, f"{entry.path} has {size} bytes, not {entry.bytes}")
-    return manifest
+    return _parsed(parsed, version, root)
 
 
 def _parsed(parsed: Any, version: str, root: Path) -> Manifest:
     if not isinstance(parsed, dict) or not isinstance(parsed.get("schema_version"), int):
         raise damaged(version, root, f"{MANIFEST} has no schema version")
     schema_version = parsed["schema_version"]
+    if schema_version < 1:
+        raise damaged(version, root, f"{MANIFEST} says schema version {schema_version}")
     if schema_version > SCHEMA_VERSION:
         raise StoreError(
-            f"version {version} has schema version {schema_version}; this tool knows up to {SCHEMA_VERSION}",
+            f"version {version} was made by a newer partonomy-data (schema version {schema_version}; this one knows up to "
+            f"{SCHEMA_VERSION})",
             where=str(root),
             mend="install a newer partonomy-data",
         )

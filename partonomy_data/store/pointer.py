@@ -40,8 +40,11 @@ def set_current(root: Path, version: str) -> None:
 
     The caller holds the pointer's lock.
     """
+    path = Layout(root).current
+    for left in root.glob(f".{path.name}.*.tmp"):  # by a process that was killed: none but the lock's holder writes
+        left.unlink(missing_ok=True)
     if read_text(root) != version + "\n":
-        write_text(Layout(root).current, check_version_name(version) + "\n")
+        write_text(path, check_version_name(version) + "\n")
 
 
 def read_text(root: Path) -> str | None:

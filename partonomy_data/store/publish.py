@@ -2,7 +2,8 @@
 
 The order is what makes a crash harmless: all files are on disk before the folder gets its name, the folder has its
 name before CURRENT says it, and CURRENT says it before the catalog shows it. Until CURRENT moves, readers see the old
-version; whatever was left undone is done by publishing the same content again.
+version; whatever was left undone is done by publishing the same content again. What needs room on the disk is written
+before CURRENT moves: where it fails, all that was done is undone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,41 +55,66 @@ def publish(
     *,
     readme: str,
     extras: Mapping[str, str] | None = None,
+    instead_of: str | None = None,
+    before: Callable[[Published], object] | None = None,
 ) -> Published:
     """Makes the staged folder a version and the current one; the same content again only moves CURRENT to it.
 
     `staged` lies on the store's file system (in `work/`) and holds `<table>/**/*.parquet`, written by
     `parquet.write`, and nothing else; tables that are missing get an empty file. It is gone afterwards. `given` is
     what the manifest says beside the version's name, parent, rows and files. `extras` are further texts at the top
-    of the version's folder by file name (`croissant.json`). Raises StoreError, with the store as it was, if the
-    staged folder isn't as it should be.
+    of the version's folder by file name (`croissant.json`). With `instead_of` it follows on that version, and becomes
+    the current one only if that one is it. `before` is called when all is there, and CURRENT has yet to move. Raises
+    StoreError if the staged folder isn't as it should be, and OSError if the disk is full; the store is as it was then.
     """
     texts = {MANIFEST, CARD, *(extras or {})}
     entries = entries_of(staged, texts)
     version = manifest.version_name(entries)
-    target = Layout(root).version(version)
     root.mkdir(parents=True, exist_ok=True)
     if staged.stat().st_dev != root.stat().st_dev:
         raise StoreError("lies on another file system than the store", where=str(staged), mend="stage in work/")
     with pointer_lock(root):
         new = bool(manifest.damages(root, version))
-        if new:
-            content = manifest.content(given, entries, read_current(root))
-            for name, text in {**(extras or {}), CARD: readme, MANIFEST: json_text(content)}.items():
-                write_text(staged / name, text)
-            make_read_only(files_under(staged))
-            fsync_tree(staged)
-            if target.exists():  # what lies there under this name is damaged
-                remove_tree(target, aside=_aside(root, version))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(staged, target)
-            fsync_folder(target.parent)
-            fsync_folder(root)
-        set_current(root, version)
-        catalog.build(root)
+        published = Published(version, new)
+        moves = instead_of is None or read_current(root) in (instead_of, version)
+        with ExitStack() as stack:
+            if new:
+                content = manifest.content(given, entries, instead_of or read_current(root))
+                stack.enter_context(_put(root, staged, version, {**(extras or {}), CARD: readme}, content))
+            if moves:
+                stack.enter_context(catalog.following(root, version))
+            if before is not None:
+                before(published)
+            if moves:
+                set_current(root, version)
     if not new:
         shutil.rmtree(staged)
-    return Published(version, new)
+    return published
+
+
+@contextmanager
+def _put(
+    root: Path, staged: Path, version: str, texts: Mapping[str, str], content: Mapping[str, Any]
+) -> Iterator[None]:
+    """Gives the staged folder, all of it on disk, the name of the version; if the block raises, it is staged again."""
+    target = Layout(root).version(version)
+    for name, text in {**texts, MANIFEST: json_text(content)}.items():
+        write_text(staged / name, text)
+    make_read_only(files_under(staged))
+    fsync_tree(staged)
+    mends = target.exists()
+    if mends:  # what lies there under this name is damaged
+        remove_tree(target, aside=_aside(root, version))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(staged, target)
+    try:
+        fsync_folder(target.parent)
+        fsync_folder(root)
+        yield
+    except BaseException:
+        if not mends and read_current(root) != version:
+            os.rename(target, staged)
+        raise
 
 
 def entries_of(staged: Path, texts: Collection[str] = ()) -> list[FileEntry]:

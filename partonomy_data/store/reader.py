@@ -204,8 +204,8 @@ def open(root: str | Path, version: str | None = None, limits: query.Limits | No
         except (StoreError, duckdb.Error) as error:
             if lock is not None:
                 lock.release()
-            if version is None and attempt + 1 < ATTEMPTS and require_current(root) != name:
-                continue  # it was removed between reading CURRENT and taking the lock
+            if version is None and attempt + 1 < ATTEMPTS and (attempt == 0 or require_current(root) != name):
+                continue  # it was removed between reading CURRENT and taking the lock, and perhaps published again
             if isinstance(error, StoreError):
                 raise _explained(error, root, name, asked_for=version is not None) from error
             raise manifest.damaged(name, root, str(error).splitlines()[0]) from error
