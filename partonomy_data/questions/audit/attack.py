@@ -82,6 +82,14 @@ def _attack(table: AuditTable, settings: AuditSettings) -> Attacks:
     return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, objects, tuple(notes))
 
 
+def attack_by_rule(table: AuditTable, settings: AuditSettings) -> Attacks:
+    """The attackers on the choices of parts that need no training, on all questions; scikit-learn isn't needed."""
+    fold = crossfit.folds(table, settings.folds, settings.seed)
+    parts, _ = _by_rule(table, features.gather(table.questions, table.answers, fold))
+    parts["position"] = _position(table, fold)
+    return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, {}, ())
+
+
 def rule_scores(questions: Questions, known: Knowledge, start: int, stop: int) -> dict[str, Floats]:
     """(q, K) scores of the attackers that aren't trained, for rows `start` to `stop`.
 

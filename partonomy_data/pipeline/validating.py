@@ -1,0 +1,58 @@
+"""The rules that a version must keep, checked on what is staged."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from partonomy_data.config import BuildConfig
+from partonomy_data.errors import PartonomyError
+from partonomy_data.pipeline.assemble import Assembled
+from partonomy_data.pipeline.code import code_digest
+from partonomy_data.pipeline.progress import Progress
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.lock import reading
+from partonomy_data.store.pointer import read_current
+from partonomy_data.validation.cache import Cache
+from partonomy_data.validation.job import n_rules, validate_staged
+
+
+def validate(root: Path, config: BuildConfig, assembled: Assembled, run_id: str, progress: Progress) -> Assembled:
+    """Checks what is staged, sends questions that break a rule to quarantine, and writes the report into the run's folder.
+
+    Raises ValidationError if it may not be published, and PartonomyError if that can't be found out (the disk is full).
+    """
+    import duckdb
+
+    folder = Layout(root).runs / run_id / "validation"
+    progress.stage("validating", n_rules())
+    cache = Cache(Layout(root).work / "findings", code_digest())
+    current = read_current(root)
+    try:
+        # The version before is compared with: a rollback and a prune must not take it away meanwhile.
+        with reading(root, current) if current else nullcontext():
+            checked = validate_staged(
+                root,
+                assembled.staged,
+                assembled.manifest,
+                config.validation,
+                folder=folder,
+                threads=config.workers,
+                told=progress.advance,
+                cache=cache,
+            )
+    except duckdb.Error as error:
+        what = str(error).splitlines()[0].rstrip(".")
+        raise PartonomyError(f"the rules can't be checked ({what}); nothing was published") from error
+    cache.keep_used()
+    said = {
+        "rules": checked.validation.rules,
+        "warnings": {f"{one.table}.{one.rule}": one.n for one in checked.validation.warnings},
+    }
+    return replace(
+        assembled,
+        manifest={**checked.manifest, "validation": said},
+        n_questions=assembled.n_questions - checked.validation.quarantined,
+        validation=checked.validation,
+    )

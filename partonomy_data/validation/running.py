@@ -1,0 +1,101 @@
+"""Runs the checks of all suites over a version."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from partonomy_data.validation.rules import Check, checks
+from partonomy_data.validation.subject import Subject, damage, first_line
+from partonomy_data.validation.suites import VERSION, Expectation, suites
+
+#: What a check finds: the rows that break a rule, each once, in order, and why.
+FOUND: Final = pa.schema([("row", pa.string()), ("reason", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a rule."""
+
+    table: str
+    """The suite: a table, or `version`."""
+    expectation: Expectation
+    checked: int
+    """Rows of the table; of the version, the units that were looked at or, if they aren't counted, 1."""
+    found: pa.Table
+    """The rows that break it (`FOUND`)."""
+    seconds: float = field(compare=False)
+
+    @property
+    def rule(self) -> str:
+        """Its name."""
+        return self.expectation.rule
+
+    @property
+    def failed(self) -> int:
+        """How many rows break it."""
+        return int(self.found.num_rows)
+
+    @property
+    def within(self) -> bool:
+        """Whether no more rows break it than may; the share is taken as Great Expectations does, so that 1 of 10 is 10 %."""
+        rows = max(self.checked, self.failed)
+        return rows == 0 or (rows - self.failed) / rows >= self.expectation.kwargs.mostly
+
+
+def run(subject: Subject, told: Callable[[], None] | None = None, kept: Iterable[Outcome] = ()) -> list[Outcome]:
+    """The outcome of every rule, in the order of the suites. `told` is called after each.
+
+    Rules whose outcomes are `kept`, as nothing changed that they look at, are not checked again.
+    A file that turns out to be damaged while it is read breaks the rule `files_readable`, and is left out from then on.
+    """
+    import duckdb
+
+    outcomes = []
+    still = {(one.table, one.rule): one for one in kept}
+    known = checks()
+    wanted = [(name, one) for name, suite in suites().items() for one in suite.expectations]
+    for table, expectation in wanted:
+        if (table, expectation.rule) in still:
+            outcomes.append(still[table, expectation.rule])
+            continue
+        start = time.perf_counter()
+        check = known[table, expectation.rule]
+        try:
+            found = _found(subject, check)
+        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            if not _blame(subject):
+                raise
+            found = pa.table({"row": ["all rows"], "reason": [f"a file is damaged ({first_line(error)})"]})
+        checked = subject.rows.get(table, 0) if table != VERSION else max(1, found.num_rows)
+        outcomes.append(Outcome(table, expectation, checked, _in_order(found), time.perf_counter() - start))
+        if told is not None:
+            told()
+    return outcomes
+
+
+def _found(subject: Subject, check: Check) -> pa.Table:
+    return subject.found(check) if isinstance(check, str) else check(subject)
+
+
+def _in_order(found: pa.Table) -> pa.Table:
+    """Each row once, with the first of its reasons."""
+    if not found.num_rows:
+        return FOUND.empty_table()
+    rows = found["row"].cast(pa.string())
+    reasons = found["reason"].cast(pa.string()) if "reason" in found.column_names else pa.nulls(len(rows), pa.string())
+    both = pa.table({"row": rows, "reason": reasons}, schema=FOUND)
+    once = both.group_by("row").aggregate([("reason", "min")])
+    return pa.table({"row": once["row"], "reason": once["reason_min"]}, schema=FOUND).sort_by("row")
+
+
+def _blame(subject: Subject) -> bool:
+    """Leaves out the files that can't be read to their end; whether there are any."""
+    damaged = {path: how for paths in subject.files.values() for path in paths if (how := damage(subject, path))}
+    for path, how in damaged.items():
+        subject.leave_out(path, how)
+    return bool(damaged)
