@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from partonomy_data import cli_versions
 from partonomy_data import config as settings
+from partonomy_data.cli_options import Root, Version
 from partonomy_data.errors import PartonomyError, UsageError
 
 app = typer.Typer(
@@ -19,13 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Root = Annotated[
-    Path,
-    typer.Option(
-        "--root", help="The store's folder ($PARTONOMY_ROOT, else ./partonomy).", default_factory=settings.default_root
-    ),
-]
 
 
 @app.command()
@@ -46,18 +42,24 @@ def build(
     config: Annotated[Path | None, typer.Option(help="A YAML file with these settings; options win over it.")] = None,
     llm: Annotated[
         str | None,
-        typer.Option(help="none, openai (or any server that speaks its protocol), replay (stored answers only)."),
+        typer.Option(
+            help="none, openai (or any server that speaks its protocol), openai-batch (half the price, within a day),"
+            " replay (stored answers only)."
+        ),
     ] = None,
     llm_model: Annotated[str | None, typer.Option(help="The language model's name.")] = None,
     llm_endpoint: Annotated[str | None, typer.Option(help="Base URL of the language model's server.")] = None,
     budget: Annotated[
         str | None, typer.Option(help="Cap on the language model: 5usd, 200calls, 1000000tokens.")
     ] = None,
+    paraphrase: Annotated[
+        float | None, typer.Option(help="Percent of the questions' texts that the language model words anew.")
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Say what the language model would be asked, and its price; publish nothing."),
     ] = False,
-    runner: Annotated[str, typer.Option(help="local, or prefect to record the run as a Prefect flow.")] = "local",
+    runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
 ) -> None:
     """Reads the sources and publishes what they hold as a new version of the store."""
     from partonomy_data.console import summary
@@ -65,7 +67,7 @@ def build(
 
     if llm is not None and llm not in TRANSPORTS:
         raise UsageError(f"--llm {llm!r} is not known", mend=f"It is one of {', '.join(TRANSPORTS)}")
-    asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint}
+    asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint, "paraphrase": paraphrase}
     wanted = settings.merged(
         settings.load(config) if config else settings.BuildConfig(),
         sources=settings.pairs(source or [], "--source"),
@@ -76,6 +78,10 @@ def build(
         llm={**{name: one for name, one in asked.items() if one is not None}, **(caps(budget) if budget else {})},
         workers=workers,
     )
+    if paraphrase and not wanted.llm.enabled:
+        raise UsageError(
+            "--paraphrase has a language model word questions anew, and none is asked", mend="Name it with --llm"
+        )
     if dry_run:
         if not wanted.llm.enabled:
             raise UsageError(
@@ -94,12 +100,83 @@ def build(
         print(f"note: {line}", file=sys.stderr)
 
 
-def _run(runner: str, root: Path, wanted: settings.BuildConfig) -> Any:
+def _run(runner: str, root: Path, wanted: settings.BuildConfig, keep: Mapping[str, Any] | None = None) -> Any:
     from partonomy_data.console import Bar
     from partonomy_data.runners import find
 
     with Bar() as bar:
-        return find(runner)(root, wanted, bar)
+        return find(runner)(root, wanted, bar, keep=keep)
+
+
+@app.command()
+def refresh(
+    root: Root,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Hash all files again, those too that look as they did.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
+    runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
+) -> None:
+    """Builds again as the last time, if a source, a setting or the code has changed; else does nothing.
+
+    Where a source can't be read, the others are refreshed, its rows stay as they were, and the command ends with 1.
+    """
+    from partonomy_data.console import summary
+    from partonomy_data.pipeline import refreshing
+
+    status = refreshing.status(root, verify=verify)
+    if not status.changed:
+        print(f"nothing has changed: version {status.version} in {root} is up to date")
+        return
+    for reason in status.reasons:
+        print(f"changed: {reason}", file=sys.stderr)
+    wanted = settings.merged(status.config, sources={}, images={}, workers=workers, verify=verify)
+    done = _run(runner, root, wanted, refreshing.keep(root, wanted))
+    print(summary(done, str(root)))
+    for line in done.warnings():
+        print(f"note: {line}", file=sys.stderr)
+    if done.kept_sources:
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    root: Root,
+    version: Version = None,
+    re_emit: Annotated[
+        bool, typer.Option("--re-emit", help="Tell the server again, should it have lost or missed it.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Tell it as news even to a server that knows: what waits for it runs again.")
+    ] = False,
+    runner: Annotated[str, typer.Option(help="Whose server is told.")] = "prefect",
+) -> None:
+    """Tells the Prefect server that a version is published, which starts what waits for it, unless it was told before."""
+    from partonomy_data.runners import find
+
+    announce = getattr(find(runner), "announce", None)
+    if announce is None:
+        raise UsageError(f"the runner {runner!r} tells nobody of versions", mend="Name another with --runner")
+    print(announce(root, version, again=re_emit, force=force).why)
+
+
+@app.command()
+def validate(
+    root: Root,
+    version: Version = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the report; a new folder of the store's runs if not given.")
+    ] = None,
+) -> None:
+    """Checks all rules on a published version, and that its files are as published. Ends with 1 if one is broken."""
+    from partonomy_data.validation import command
+
+    command.check(form)
+    came_to, folder = command.run(root, version=version, out=out)
+    sys.stdout.write(command.rendered(came_to, folder, form))
+    if not came_to.success:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -109,7 +186,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the photographs.")] = 0,
     world: Annotated[int, typer.Option(help="Seed of the world: its categories, parts and layouts.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
-    runner: Annotated[str, typer.Option(help="local, or prefect to record the run as a Prefect flow.")] = "local",
+    runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
 ) -> None:
     """Draws a world of objects and parts in the four datasets' formats, builds a store of it, and says what to do next."""
     from partonomy_data.console import Bar, summary
@@ -126,7 +203,7 @@ def demo(
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT; the tables are those of the data dictionary.")],
     root: Root,
-    version: Annotated[str | None, typer.Option(help="A version other than the current one.")] = None,
+    version: Version = None,
     form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
     seconds: Annotated[float | None, typer.Option(help="Stop the query after so many seconds.")] = None,
 ) -> None:
@@ -139,53 +216,13 @@ def query(
         sys.stdout.buffer.flush()
 
 
-@app.command()
-def versions(root: Root) -> None:
-    """Lists the published versions, oldest first; the current one is marked."""
-    from partonomy_data import store
-
-    print(f"  {'version':<18}{'published (UTC)':<22}{'images':>10}{'objects':>10}{'parts':>10}{'MB':>8}")
-    for info in store.versions(root):
-        mark = "*" if info.current else " "
-        counts = "".join(f"{info.rows.get(name, 0):>10,}" for name in ("images", "objects", "parts"))
-        line = f"{mark} {info.version:<18}{info.created:%Y-%m-%d %H:%M:%S}   {counts}{info.bytes / 1e6:>8.1f}"
-        print(line + (f"  damaged: {info.damage}" if info.damage else ""))
-
-
-@app.command()
-def rollback(
-    version: Annotated[str, typer.Argument(help="A version that `partonomy versions` lists.")], root: Root
-) -> None:
-    """Makes an earlier version the current one. Nothing is removed."""
-    from partonomy_data import store
-
-    store.rollback(root, version)
-    print(f"the current version is now {version}")
-
-
-@app.command()
-def prune(
-    root: Root, keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions to keep.")] = 3
-) -> None:
-    """Removes old versions; never the current one, nor one that somebody reads."""
-    from partonomy_data import store
-
-    gone = store.prune(root, keep)
-    print(f"removed {len(gone)} version{'' if len(gone) == 1 else 's'}" + (f": {', '.join(gone)}" if gone else ""))
-
-
-@app.command()
-def relink(root: Root) -> None:
-    """Makes catalog.duckdb anew, after the store's folder has moved."""
-    from partonomy_data import store
-
-    print(f"catalog.duckdb shows version {store.relink(root)}")
+cli_versions.register(app)
 
 
 @app.command()
 def audit(
     root: Root,
-    version: Annotated[str | None, typer.Option(help="A version other than the current one.")] = None,
+    version: Version = None,
     split: Annotated[list[str] | None, typer.Option(help="Questions of this split only. Repeatable.")] = None,
     file: Annotated[
         Path | None, typer.Option(help="Other questions: Parquet (a file or folder), or the PARTONOMY release's JSON.")

@@ -13,6 +13,7 @@ import msgspec
 from partonomy_data.errors import UsageError
 from partonomy_data.llm.settings import LlmSettings
 from partonomy_data.questions.settings import QuestionSettings
+from partonomy_data.validation.settings import ValidationSettings
 
 
 class SourceSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,6 +22,10 @@ class SourceSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     images: str | None = None
     """Where its photographs are, if not in their usual place under `path`."""
+
+    def folders(self) -> list[str]:
+        """The places that it is read from."""
+        return [self.path] if self.images is None else [self.path, self.images]
 
 
 class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,8 +42,25 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Which questions are asked, and how (see docs/questions.md)."""
     llm: LlmSettings = LlmSettings()
     """Which language model is asked, for what, and how much it may cost (see docs/language-model.md)."""
+    validation: ValidationSettings = ValidationSettings()
+    """How the version is validated before it is published (see docs/validation.md)."""
     workers: int | None = None
     """Processes; all cores if not given. Has no influence on what is published."""
+    verify: bool = False
+    """Whether files are hashed again that look as they did at the last build. Has no influence on what is published."""
+
+    def absolute(self) -> BuildConfig:
+        """The same with absolute paths, so that it can be built again from any working directory."""
+
+        def full(path: str | None) -> str | None:
+            return None if path is None else str(Path(path).expanduser().absolute())
+
+        sources = {
+            name: SourceSetting(full(one.path) or one.path, full(one.images)) for name, one in self.sources.items()
+        }
+        return msgspec.structs.replace(
+            self, sources=sources, exclude=full(self.exclude), overrides=full(self.overrides)
+        )
 
 
 def default_root() -> Path:
@@ -78,6 +100,7 @@ def convert(content: Mapping[str, Any], where: str = "") -> BuildConfig:
         raise UsageError(f"a setting has the wrong type: {error}", where=where) from error
     config.questions.checked()
     config.llm.checked()
+    config.validation.checked()
     for name, least in (("limit", config.limit), ("workers", config.workers)):
         if least is not None and least < 1:
             raise UsageError(f"`{name}` must be at least 1, not {least}", where=where)
@@ -128,7 +151,9 @@ def merged(
     overrides: str | None = None,
     questions: Mapping[str, Any] | None = None,
     llm: Mapping[str, Any] | None = None,
+    validation: Mapping[str, Any] | None = None,
     workers: int | None = None,
+    verify: bool | None = None,
 ) -> BuildConfig:
     """`base` with what was given in its place. Raises UsageError for photographs of a source that is not given."""
     settings = {**base.sources, **{name: SourceSetting(path) for name, path in sources.items()}}
@@ -145,6 +170,8 @@ def merged(
         "overrides": overrides if overrides is not None else base.overrides,
         "questions": {**msgspec.to_builtins(base.questions), **(questions or {})},
         "llm": {**msgspec.to_builtins(base.llm), **(llm or {})},
+        "validation": {**msgspec.to_builtins(base.validation), **(validation or {})},
         "workers": workers if workers is not None else base.workers,
+        "verify": verify if verify is not None else base.verify,
     }
     return convert(content)

@@ -70,7 +70,11 @@ def summary(done: BuildReport, root: str) -> str:
         lost = sum(one.quarantined for one in tables.values())
         numbers = (tables["images"].out, tables["objects"].out, tables["parts"].out)
         lines.append(f"{source:<16}" + "".join(f"{n:>10,}" for n in numbers) + f"{lost:>13,}")
-    lines += ["", f"{done.questions:,} questions" if done.questions else "no questions", ""]
+    lines += ["", f"{done.questions:,} questions" if done.questions else "no questions"]
+    if done.validation is not None:
+        kept = done.validation.rules - len(done.validation.failures)
+        lines.append(f"{kept} of {done.validation.rules} rules are kept (runs/{done.run_id}/validation)")
+    lines.append("")
     if done.language_model:
         from partonomy_data.llm.ledger import text
 

@@ -1,9 +1,13 @@
 """The main job: sources in, a published version out.
 
 steps      the steps, which the Prefect flow runs too
+reading    reads all sources
+keeping    what is kept of each, should it fail the next time
+refreshing whether anything has changed since the last build
 assemble   from finished shards to a staged version
 judging    what a language model is asked
 asking     its questions
+validating the rules that a version must keep
 card       the README.md of a version
 runs       what is true of a run: times, settings, outcome
 workers    a pool of processes that can't be orphaned
@@ -13,57 +17,58 @@ code       the version of the code, as a digest
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from partonomy_data.config import BuildConfig
-from partonomy_data.ingest.shard import ShardResult
-from partonomy_data.pipeline import steps
+from partonomy_data.pipeline import refreshing, steps
 from partonomy_data.pipeline.asking import ask
 from partonomy_data.pipeline.assemble import Assembled, assemble
 from partonomy_data.pipeline.card import card
-from partonomy_data.pipeline.judging import Model, model
+from partonomy_data.pipeline.judging import model
+from partonomy_data.pipeline.keeping import Kept
 from partonomy_data.pipeline.progress import Progress, Silent
-from partonomy_data.pipeline.runs import BuildReport, Clock, record, report
-from partonomy_data.pipeline.workers import pool
-from partonomy_data.sources.base import Plan
+from partonomy_data.pipeline.reading import AtOnce, Finished, read
+from partonomy_data.pipeline.runs import BuildReport, record, report, take_back
+from partonomy_data.pipeline.validating import validate
+from partonomy_data.pipeline.workers import Executors, pool
 from partonomy_data.store.lock import build_lock
-from partonomy_data.store.publish import publish
-from partonomy_data.taxonomy.names import Names
-from partonomy_data.taxonomy.overrides import Overrides
+from partonomy_data.store.publish import Published, publish
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Sources that were read, ready to be published."""
-
-    root: Path
-    workspace: steps.Workspace
-    config: BuildConfig
-    plans: Mapping[str, Plan]
-    names: Names
-    overrides: Overrides
-    results: Mapping[str, Sequence[ShardResult]]
-    clock: Clock
-    model: Model
-
-
-def build(root: Path, config: BuildConfig, progress: Progress | None = None) -> BuildReport:
+def build(
+    root: Path,
+    config: BuildConfig,
+    progress: Progress | None = None,
+    *,
+    keep: Mapping[str, Kept] | None = None,
+    executors: Executors = pool,
+) -> BuildReport:
     """Reads the sources of `config`, and publishes what they hold as a version of the store at `root`.
 
     Identical content publishes no new version. Shards that an earlier build finished, even one that was killed, are
-    not done again. Raises UsageError (and its kinds SourceError and StoreError) with one clear line; the store is then
-    as it was before.
+    not done again. What of a source is to `keep` takes its place if it can't be read (`refreshing.keep`). Raises
+    UsageError (and its kinds SourceError and StoreError) with one clear line, and ValidationError where a rule is broken
+    that a version must keep; the store is then as it was before. Shards are done where `executors` says; what is published
+    doesn't depend on it.
     """
     progress = progress or Silent()
-    with ready(root, config) as workspace, pool(config.workers) as executor, model(root, config, progress) as asked:
-        finished = read(root, config, workspace, asked, executor, progress)
+    config = config.absolute()
+    with (
+        ready(root, config) as workspace,
+        executors(config.workers) as executor,
+        model(root, config, progress) as asked,
+    ):
+        doing = AtOnce(config, workspace, executor, progress)
+        finished = read(root, config, workspace, asked, doing, progress, keep)
         assembled = stage(finished)
-        with finished.clock.measure("questions"):
-            assembled = ask(workspace, config.questions, assembled, executor, progress)
+        assembled = pose(finished, assembled, executor, progress)
+        assembled = check(finished, assembled, progress)
         progress.stage("publishing", 1)
         done = finish(finished, assembled)
         progress.advance()
@@ -78,47 +83,30 @@ def plan(root: Path, config: BuildConfig, progress: Progress | None = None) -> s
     progress = progress or Silent()
     dry = model(root, config, progress, dry=True)
     with ready(root, config) as workspace, pool(config.workers) as executor, dry as asked:
-        finished = read(root, config, workspace, asked, executor, progress)
-        stage(finished)
+        finished = read(root, config, workspace, asked, AtOnce(config, workspace, executor, progress), progress)
+        assembled = stage(finished)
+        if asked.rewords:
+            pose(finished, assembled, executor, progress)
         workspace.clear()
     return asked.planned()
 
 
 @contextmanager
 def ready(root: Path, config: BuildConfig) -> Iterator[steps.Workspace]:
-    """Holds the build lock, with a workspace that is fit for a new build. Raises UsageError for a config that can't be."""
+    """Holds the build lock, with a workspace that is fit for a new build. Raises UsageError for a config that can't be.
+
+    If the block raises, what it left half done is removed, but for what is staged.
+    """
     steps.check(config)
     root.mkdir(parents=True, exist_ok=True)
     workspace = steps.Workspace(root.resolve())
     with build_lock(root):
         workspace.clear()
-        yield workspace
-
-
-def read(
-    root: Path,
-    config: BuildConfig,
-    workspace: steps.Workspace,
-    asked: Model,
-    executor: Executor,
-    progress: Progress,
-) -> Finished:
-    """Reads all sources."""
-    overrides, clock = steps.load_overrides(config), Clock()
-    progress.stage("looking at the sources", len(config.sources))
-    plans = {}
-    for name, setting in sorted(config.sources.items()):
-        with clock.measure(f"plan {name}"):
-            plans[name] = steps.plan_source(name, setting, config.limit, workspace)
-        progress.advance()
-    overrides = asked.names(plans, overrides)
-    names = steps.name_categories(plans, overrides)
-    results = {}
-    for name, one in plans.items():
-        with clock.measure(f"read {name}"):
-            labels = steps.labels_of(name, one, names)
-            results[name] = steps.ingest_source(one, labels, config, workspace, executor, progress)
-    return Finished(root, workspace, config, plans, names, overrides, results, clock, asked)
+        try:
+            yield workspace
+        except BaseException:
+            workspace.make_room()
+            raise
 
 
 def stage(finished: Finished) -> Assembled:
@@ -135,16 +123,56 @@ def stage(finished: Finished) -> Assembled:
         )
 
 
-def finish(finished: Finished, assembled: Assembled) -> BuildReport:
-    """Publishes the staged version, records the run, and clears what is of no more use."""
-    clock, workspace = finished.clock, finished.workspace
+def pose(finished: Finished, assembled: Assembled, executor: Executor, progress: Progress) -> Assembled:
+    """Makes the questions of the staged tables, and has as many of them reworded as are to be. Safe to run again."""
+    clock, asked = finished.clock, finished.model
+    with clock.measure("questions"):
+        assembled = ask(finished.workspace, finished.config.questions, assembled, executor, progress)
+    if asked.rewords:
+        with clock.measure("paraphrase"):
+            asked.paraphrase(assembled.staged, assembled.templates)
+    return assembled
+
+
+def check(finished: Finished, assembled: Assembled, progress: Progress) -> Assembled:
+    """Has the language model look at some questions, books its calls, and checks all rules on what is staged.
+
+    Raises ValidationError if it may not be published.
+    """
     reviewed = finished.model.review(assembled.staged)
     finished.model.book(assembled.staged)
+    with finished.clock.measure("validate"):
+        checked = validate(finished.root, finished.config, assembled, finished.clock.run_id, progress)
+    return replace(checked, reviewed=reviewed)
+
+
+def finish(finished: Finished, assembled: Assembled) -> BuildReport:
+    """Publishes the staged version, records the run, and clears what is of no more use.
+
+    The run is recorded before CURRENT moves: killed at any moment, it never leaves a current version that nothing says how
+    to refresh. Raises OSError, with the store as it was, if the disk is full before that; after it, it is told in the report.
+    """
+    clock, root = finished.clock, finished.root
+
+    def recorded(published: Published) -> BuildReport:
+        done = report(root, published, assembled, clock, finished.model, finished.failed)
+        record(root, finished.config, done, assembled.reviewed)
+        return done
+
     with clock.measure("publish"):
         manifest = {**assembled.manifest, "language_model": finished.model.said()}
         readme = card(manifest, assembled.filled, assembled.splits)
-        published = publish(finished.root, assembled.staged, manifest, readme=readme)
-    workspace.keep_only([result for shards in finished.results.values() for result in shards])
-    done = report(finished.root, published, assembled, clock, finished.model)
-    record(finished.root, finished.config, done, reviewed)
+        try:
+            published = publish(root, assembled.staged, manifest, readme=readme, before=recorded)
+        except BaseException:
+            take_back(root, clock.run_id)
+            raise
+    try:
+        done = recorded(published)
+        finished.workspace.keep_only([result for shards in finished.results.values() for result in shards])
+        unfinished = done.over_budget or any(one.failed for one in done.language_model.values())
+        refreshing.remember(finished, complete=not unfinished)
+    except OSError as error:
+        done = report(root, published, assembled, clock, finished.model, finished.failed)
+        done = msgspec.structs.replace(done, forgotten=error.strerror or str(error))
     return done

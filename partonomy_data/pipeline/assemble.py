@@ -28,6 +28,7 @@ from partonomy_data.store import files, parquet
 from partonomy_data.taxonomy import graph
 from partonomy_data.taxonomy.names import Names
 from partonomy_data.taxonomy.overrides import Overrides
+from partonomy_data.validation.report import Validation
 from schemas.tables import TABLES
 
 _FROM_SHARDS = ("images", "objects", "parts", "part_evidence", "attributes", "quarantine")
@@ -46,6 +47,10 @@ class Assembled:
     templates: tuple[Proposed, ...] = ()
     """For the questions, beside the standard ones."""
     n_questions: int = 0
+    reviewed: Any = None
+    """What a language model said of a sample of the questions, as plain data."""
+    validation: Validation | None = None
+    """What came of the rules that a version must keep."""
 
     @property
     def filled(self) -> list[str]:

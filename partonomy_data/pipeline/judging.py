@@ -4,6 +4,7 @@
     relations       between the names of parts                 → `part_relations`
     plausibility    of the parts that questions would rest on  → `plausibility`
     wording         of questions and answers                   → templates beside the standard ones
+    paraphrase      of a share of the finished questions       → other words for them, where they pass
     judge           of a sample of finished questions          → a second opinion in the run's folder
 
 Whatever it doesn't answer, or not well, stays as the rules have it. Without a language model nothing here does anything.
@@ -11,13 +12,15 @@ Whatever it doesn't answer, or not well, stays as the rules have it. Without a l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from partonomy_data.config import BuildConfig
 from partonomy_data.llm.client import Client
@@ -26,11 +29,17 @@ from partonomy_data.llm.session import client
 from partonomy_data.pipeline.progress import Progress
 from partonomy_data.questions.bank import Proposed
 from partonomy_data.sources.base import Plan
-from partonomy_data.store import parquet
+from partonomy_data.store import files, parquet
 from partonomy_data.taxonomy.overrides import Overrides
+from schemas.tables import schema
+
+if TYPE_CHECKING:
+    from partonomy_data.questions.admission_paraphrase import Original
 
 #: The file of `llm_calls` in a version.
 _CALLS: Final = Path("llm_calls") / "llm_calls.parquet"
+#: Tables of categories, and the columns that name them.
+_NAMED: Final = {"part_categories": "part_category", "object_categories": "object_category"}
 
 
 class Model:
@@ -73,14 +82,34 @@ class Model:
             return ()
         from partonomy_data.llm.purposes import wording
 
-        names = [
-            name
-            for table, column in (("part_categories", "part_category"), ("object_categories", "object_category"))
-            for name in tables[table][column].to_pylist()
-        ]
-        worded = wording.propose(self._client, names)
+        worded = wording.propose(self._client, _names(tables))
         self._reports["wording"] = worded.report
         return worded.templates
+
+    @property
+    def rewords(self) -> bool:
+        """Whether any of the finished questions are to be worded anew."""
+        config = self._config
+        return self._client is not None and config.llm.paraphrase > 0 and config.questions.enabled
+
+    def paraphrase(self, staged: Path, templates: Sequence[Proposed]) -> None:
+        """Has a share of the staged questions worded anew. `templates` are those that they were worded by."""
+        if self._client is None or not self.rewords:
+            return
+        from partonomy_data.llm.purposes import paraphrase
+        from partonomy_data.questions import rewording
+
+        asks, percent = self._client, self._config.llm.paraphrase
+        names = _names({table: _staged(staged, table, column) for table, column in _NAMED.items()})
+        counts: Counter[str] = Counter(dict.fromkeys(paraphrase.COUNTED, 0))
+
+        def words(originals: Sequence[Original]) -> Sequence[Proposed | None]:
+            reworded = paraphrase.propose(asks, originals, names)
+            counts.update(reworded.counts)
+            return reworded.templates
+
+        n = rewording.reword(staged, percent, self._config.questions.seed, templates, words)
+        self._reports["paraphrase"] = paraphrase.Report(percent=percent, questions=n, **counts)
 
     def review(self, staged: Path) -> Any:
         """A second opinion on a sample of the staged questions, as plain data; None if none is wanted."""
@@ -136,6 +165,12 @@ class Model:
                 admitted = sum(one.admitted.values())
                 lines.append(f"wording: {admitted:,} of {one.asked:,} templates admitted beside the standard ones")
                 continue
+            if purpose == "paraphrase":
+                lines.append(
+                    f"paraphrase: {one.reworded:,} of {one.drawn:,} texts reworded ({one.questions:,} questions); the"
+                    " others keep their template's wording"
+                )
+                continue
             believed = sum(one.judged.values())
             asked = one.candidates if purpose == "relations" else one.pairs
             known = ", ".join(f"{verdict} {score.right} of {score.given}" for verdict, score in one.controls.items())
@@ -153,6 +188,18 @@ class Model:
     def capped(self) -> bool:
         """Whether anything was left to the rules because a cap was reached."""
         return self._client is not None and self._client.budget.reached
+
+
+def _names(tables: Mapping[str, pa.Table]) -> list[str]:
+    """What parts and objects are called, from the tables of categories."""
+    return [name for table, column in _NAMED.items() for name in tables[table][column].to_pylist()]
+
+
+def _staged(staged: Path, table: str, column: str) -> pa.Table:
+    """A column of a staged table, which is not there if it is empty."""
+    empty = schema(table).empty_table().select([column])
+    read = (pq.read_table(file, columns=[column], partitioning=None) for file in files.files_under(staged / table))
+    return pa.concat_tables([empty, *(one.cast(empty.schema) for one in read)])
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from partonomy_data.config import BuildConfig
+from partonomy_data.errors import SourceError
 from partonomy_data.ingest.shard import Counts
 from partonomy_data.llm.ledger import Entry
 from partonomy_data.pipeline.assemble import Assembled
@@ -21,6 +23,7 @@ from partonomy_data.pipeline.judging import Model
 from partonomy_data.store import files
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.publish import Published
+from partonomy_data.validation.report import Validation
 
 
 class Clock:
@@ -28,6 +31,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.seconds: dict[str, float] = {}
 
     @contextmanager
@@ -57,6 +61,12 @@ class BuildReport(msgspec.Struct, frozen=True):
     """How far the language model was believed, a line for each purpose."""
     over_budget: bool = False
     """Whether some of it was left to the rules because a cap was reached."""
+    validation: Validation | None = None
+    """What came of the rules that a version must keep."""
+    kept_sources: dict[str, str] = {}
+    """Sources that could not be read, so that their rows are those of the last build, and why."""
+    forgotten: str = ""
+    """Why what the version rests on could not be written down once it was published; empty if it was."""
 
     def total(self, table: str) -> Counts:
         """The counts of a table over all sources."""
@@ -67,7 +77,11 @@ class BuildReport(msgspec.Struct, frozen=True):
 
     def warnings(self) -> list[str]:
         """One line for each thing that the user should know, and would not see in the counts."""
-        lines = []
+        lines = [f"{error} Its rows are those of the last build." for error in self.kept_sources.values()]
+        if self.forgotten:
+            lines.append(
+                f"it is published, but what it rests on can't be noted ({self.forgotten}): a refresh builds again"
+            )
         for source, rules in self.rules.items():
             missing, images = rules.get("photograph_missing", 0), self.counts[source]["images"].out
             if missing and missing == images:
@@ -80,6 +94,13 @@ class BuildReport(msgspec.Struct, frozen=True):
                 )
             if not images:
                 lines.append(f"{source}: no photograph could be used; see the table quarantine")
+        if self.validation is not None:
+            lines += [f"rule {one.line()}" for one in self.validation.warnings]
+            if self.validation.quarantined:
+                lines.append(
+                    f"{self.validation.quarantined:,} questions broke a rule, or shared a block with one that did; see the"
+                    " table quarantine"
+                )
         if self.over_budget:
             left = sum(one.over_budget for one in self.language_model.values())
             lines.append(
@@ -92,9 +113,16 @@ class BuildReport(msgspec.Struct, frozen=True):
         return lines
 
 
-def report(root: Path, published: Published, assembled: Assembled, clock: Clock, model: Model) -> BuildReport:
-    """The report of a build that has just published; makes the run's folder."""
-    run_id = f"{clock.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+def report(
+    root: Path,
+    published: Published,
+    assembled: Assembled,
+    clock: Clock,
+    model: Model,
+    failed: Mapping[str, SourceError] | None = None,
+) -> BuildReport:
+    """The report of a build that has just published; makes the run's folder. `failed` are sources that were kept."""
+    run_id = clock.run_id
     seconds = {step: round(value, 3) for step, value in clock.seconds.items()}
     (Layout(root).runs / run_id).mkdir(parents=True, exist_ok=True)
     return BuildReport(
@@ -108,7 +136,28 @@ def report(root: Path, published: Published, assembled: Assembled, clock: Clock,
         model.ledger(),
         tuple(model.notes()),
         model.capped,
+        assembled.validation,
+        {name: str(error) for name, error in (failed or {}).items()},
     )
+
+
+def newest(root: Path) -> Iterator[dict[str, Any]]:
+    """What builds that published have recorded, the newest first."""
+    for path in sorted(Layout(root).runs.glob("*/run.json"), key=_when, reverse=True):
+        try:
+            content = json.loads(path.read_bytes())
+        except (OSError, ValueError):
+            continue  # damaged: an older one tells
+        if isinstance(content, dict):
+            yield content
+
+
+def _when(path: Path) -> tuple[str, int]:
+    """When a run began, to the second, and when it was recorded."""
+    try:
+        return path.parent.name.partition("-")[0], path.stat().st_mtime_ns
+    except OSError:
+        return path.parent.name.partition("-")[0], 0
 
 
 def record(root: Path, config: BuildConfig, done: BuildReport, reviewed: Any = None) -> None:
@@ -118,10 +167,16 @@ def record(root: Path, config: BuildConfig, done: BuildReport, reviewed: Any = N
     """
     content = {
         "tool": tool_version(),
-        "config": msgspec.to_builtins(config),
+        "config": msgspec.to_builtins(config.absolute()),
         "report": msgspec.to_builtins(done),
     }
     folder = Layout(root).runs / done.run_id
     files.write_json(folder / "run.json", content)
     if reviewed is not None:
         files.write_json(folder / "review.json", reviewed)
+
+
+def take_back(root: Path, run_id: str) -> None:
+    """Removes the record of a run that came to nothing."""
+    with suppress(OSError):
+        (Layout(root).runs / run_id / "run.json").unlink()

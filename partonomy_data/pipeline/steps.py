@@ -8,13 +8,16 @@ from concurrent.futures import Executor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from partonomy_data.config import BuildConfig, SourceSetting, excluded
 from partonomy_data.errors import PartonomyError, SourceError, UsageError
+from partonomy_data.ingest import seen
 from partonomy_data.ingest.labels import Labels, make
 from partonomy_data.ingest.shard import ShardJob, ShardResult, ingest
 from partonomy_data.pipeline.code import code_digest
 from partonomy_data.pipeline.progress import Progress
+from partonomy_data.sources import listing
 from partonomy_data.sources.base import Plan, SourceRequest, reader
 from partonomy_data.store.layout import Layout
 from partonomy_data.taxonomy import names as taxonomy_names
@@ -45,24 +48,40 @@ class Workspace:
         return Layout(self.root).work / "spool"
 
     @property
+    def last(self) -> Path:
+        """What the last build saw (`refreshing`), and what it may do without the next time (`keeping`)."""
+        return Layout(self.root).work / "last"
+
+    @property
     def staging(self) -> Path:
         """The next version, until it is published."""
         return Layout(self.root).work / "staging"
 
     def clear(self) -> None:
         """Removes what an earlier build left half done; finished shards stay. Call it with the build lock held."""
-        for folder in (self.spool, self.staging):
+        self.make_room()
+        for folder in (self.staging, *Layout(self.root).work.glob("damaged-*")):
             shutil.rmtree(folder, ignore_errors=True)
-        for shards in (self.shards, self.questions / "shards"):
-            for folder in shards.glob("*.tmp") if shards.is_dir() else ():
-                shutil.rmtree(folder, ignore_errors=True)
+
+    def make_room(self) -> None:
+        """Removes what is of use to a running build only, as the disk may be full. Call it with the build lock held."""
+        for folder in (self.spool, self.questions / "instances"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for shards in (self.shards, self.questions / "shards", self.last):
+            for path in shards.glob("*.tmp") if shards.is_dir() else ():
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     def keep_only(self, results: Sequence[ShardResult]) -> None:
-        """Removes finished shards that this build did not use, and the spool."""
+        """Removes finished shards that this build did not use, what is known of them, and the spool."""
         used = {result.key for result in results}
-        for folder in self.shards.iterdir() if self.shards.is_dir() else ():
-            if folder.name not in used:
-                shutil.rmtree(folder, ignore_errors=True)
+        for path in self.shards.iterdir() if self.shards.is_dir() else ():
+            if path.is_dir() and path.name not in used:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.suffix == seen.SUFFIX and seen.key_of(path) not in used:
+                path.unlink(missing_ok=True)
         shutil.rmtree(self.spool, ignore_errors=True)
 
 
@@ -76,7 +95,8 @@ def plan_source(name: str, setting: SourceSetting, limit: int | None, workspace:
     images = Path(setting.images) if setting.images else None
     if images is not None and not images.is_dir():
         raise SourceError("there is no such folder", where=f"{name}: {images}", mend="Check the path given to --images")
-    spool = workspace.spool / name
+    # A worker that outlived its build must not take this one's pieces for those that it was told of.
+    spool = workspace.spool / name / uuid4().hex
     spool.mkdir(parents=True, exist_ok=True)
     return reader(name).plan(SourceRequest(name, path.resolve(), images and images.resolve(), limit), spool)
 
@@ -98,15 +118,18 @@ def ingest_source(
 
     The first shard that fails stops the others; those that were finished are kept for the next build.
     """
-    exclude = excluded(config.exclude)
+    exclude, names = excluded(config.exclude), listing.names_digest(plan.images_root)
+    code = code_digest(type(reader(plan.source)).__module__.partition(".")[0])
     jobs = [
         ShardJob(
             shard=shard,
             labels=labels,
             images_root=None if plan.images_root is None else str(plan.images_root),
             folder=str(workspace.shards),
-            code=code_digest(type(reader(plan.source)).__module__.partition(".")[0]),
+            code=code,
             exclude=exclude,
+            names=names,
+            verify=config.verify,
         )
         for shard in plan.shards
     ]

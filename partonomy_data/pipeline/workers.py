@@ -1,4 +1,4 @@
-"""A pool of processes that ends with the one that started it, even when that one is killed."""
+"""Where shards are done: in a pool of processes that ends with the one that started it, even when that one is killed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import gc
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: Opens what runs the shards, with so many workers (as many as there are if None), and ends it. `pool` is one; another
+#: may have its workers on other machines.
+Executors: TypeAlias = Callable[[int | None], AbstractContextManager[Executor]]
 
 
 class InProcess(Executor):
@@ -32,6 +36,17 @@ class InProcess(Executor):
 #: Objects that a worker makes between two looks of the garbage collector. A shard's records hold no cycles, so the usual
 #: 700 would have it go through all of them hundreds of times, in vain.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Has the garbage collector look less often meanwhile, for a shard in a process that is not one of `pool`'s."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _begin(lifeline: Connection) -> None:

@@ -159,7 +159,7 @@ def test_a_cap_leaves_the_rest_to_the_rules_and_a_later_build_goes_on(demo_store
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (["--llm", "banana", "--llm-model", "m"], "It is one of none, openai, replay."),
+        (["--llm", "banana", "--llm-model", "m"], "It is one of none, openai, openai-batch, replay."),
         (["--llm", "openai"], "Name it with --llm-model."),
         (["--llm", "openai", "--llm-model", "m", "--budget", "5"], "Write it as 5usd, 200calls or 1000000tokens."),
         (["--llm", "openai", "--llm-model", "m", "--budget", "2.5calls"], "Write it as"),
