@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-llm lint format bench soak serve docs clean
+.PHONY: setup demo test test-llm lint format bench soak serve deploy docs clean
 
 setup: $(STAMP)
 
@@ -44,7 +44,10 @@ bench: setup
 	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/questions.py
+	$(BIN)/python benchmarks/dask_runner.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/validation.py
+	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/llm_throughput.py
 
 soak: setup
@@ -52,6 +55,13 @@ soak: setup
 
 serve: setup
 	@scripts/serve
+
+# Deploys what prefect.yaml lists to the Prefect server at PREFECT_API_URL; a worker of the pool `partonomy` does the runs.
+deploy: setup
+	@test -n "$$PREFECT_API_URL" || { echo "set PREFECT_API_URL to the API of the server (make serve starts one, and deploys)"; exit 2; }
+	@$(BIN)/prefect work-pool create partonomy --type process >/dev/null 2>&1 || $(BIN)/prefect work-pool inspect partonomy >/dev/null
+	@$(BIN)/prefect --no-prompt deploy --all
+	@$(BIN)/python -m flows.automations
 
 docs: setup
 	$(BIN)/python docs/generate.py

@@ -1,5 +1,4 @@
-"""The flow `build-partonomy`: one task for looking at each source, one for reading it; one each for putting the
-tables together, for the questions, and for publishing.
+"""The flow `build-partonomy`: sources in, a published and announced version out.
 
 The number of tasks doesn't grow with the data: a source's shards run in a pool of processes inside its task. A task may
 be run again at any time, because what it makes is kept under the digest of what went into it, by the library and not by
@@ -8,132 +7,43 @@ Prefect's cache: a retry, a second run, or a run after a crash takes up what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, Literal
 
 import msgspec
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect import flow
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 from prefect.utilities.annotations import quote
 
+from flows import events, tasks
 from flows.artifacts import publish_report
+from flows.parameters import Count, LanguageModel, Questions, Validation
 from flows.progress import ArtifactProgress
+from flows.refusing import failed, result
 from partonomy_data import config as settings
 from partonomy_data.config import BuildConfig
 from partonomy_data.demo.job import prepare
-from partonomy_data.errors import UsageError
+from partonomy_data.errors import PartonomyError, UsageError
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.ingest.shard import ShardResult
-from partonomy_data.pipeline import Finished, finish, ready, stage, steps
-from partonomy_data.pipeline.asking import ask
+from partonomy_data.pipeline import ready, steps
 from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.judging import model
+from partonomy_data.pipeline.keeping import Kept
 from partonomy_data.pipeline.progress import Progress, Silent
-from partonomy_data.pipeline.runs import BuildReport, Clock
-from partonomy_data.pipeline.workers import pool
+from partonomy_data.pipeline.reading import read
+from partonomy_data.pipeline.runs import BuildReport
 from partonomy_data.sources.base import Plan
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 #: Whom `run` wants to be told of progress: it can't be a parameter of the flow, as those are JSON.
-_LISTENER: ContextVar[Progress] = ContextVar("listener", default=Silent())  # noqa: B039 - Silent has no state
+LISTENER: ContextVar[Progress] = ContextVar("listener", default=Silent())  # noqa: B039 - Silent has no state
 
-
-def _retry(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Wrong input stays wrong; anything else (a full disk, a lost worker) is worth another try."""
-    return not isinstance(state.data, UsageError)
-
-
-#: What all tasks have in common. Prefect keeps no results: the library does, by content.
-_SAFE_TO_REPEAT: dict[str, Any] = {
-    "retry_delay_seconds": 5,
-    "retry_condition_fn": _retry,
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-}
-
-
-def _refusing(call: Callable[[], T]) -> T | State[Any]:
-    """What `call` returns; wrong input as a failed state with its one line, and no traceback in the log."""
-    try:
-        return call()
-    except UsageError as error:
-        return Failed(message=str(error), data=error)
-
-
-@task(
-    name="look at a source",
-    task_run_name="look at {name}",
-    retries=2,
-    **_SAFE_TO_REPEAT,
-)
-def plan_source(name: str, config: BuildConfig, workspace: steps.Workspace) -> Any:
-    """Finds the source's files, checks them, and splits them into shards."""
-    return _refusing(lambda: steps.plan_source(name, config.sources[name], config.limit, workspace))
-
-
-@task(
-    name="read a source",
-    task_run_name="read {name}",
-    retries=2,
-    **_SAFE_TO_REPEAT,
-)
-def read_source(
-    name: str,
-    plan: Plan,
-    labels: Labels,
-    config: BuildConfig,
-    workspace: steps.Workspace,
-    progress: Progress,
-) -> Any:
-    """Does the source's shards, several at once, in a pool of its own: a retry must not meet a broken one."""
-
-    def read() -> list[ShardResult]:
-        with pool(config.workers) as executor:
-            return steps.ingest_source(plan, labels, config, workspace, executor, progress)
-
-    return _refusing(read)
-
-
-@task(
-    name="stage tables",
-    retries=1,
-    **_SAFE_TO_REPEAT,
-)
-def stage_tables(finished: Finished) -> Any:
-    """Makes the taxonomy, puts the version's tables together, and accounts for every row."""
-    return _refusing(lambda: stage(finished))
-
-
-@task(
-    name="make questions",
-    retries=2,
-    **_SAFE_TO_REPEAT,
-)
-def make_questions(finished: Finished, assembled: Assembled, progress: Progress) -> Any:
-    """Splits the photographs and makes the questions, in a pool of processes of its own."""
-
-    def make() -> Assembled:
-        with pool(finished.config.workers) as executor, finished.clock.measure("questions"):
-            return ask(finished.workspace, finished.config.questions, assembled, executor, progress)
-
-    return _refusing(make)
-
-
-@task(
-    name="publish",
-    retries=1,
-    **_SAFE_TO_REPEAT,
-)
-def publish(finished: Finished, assembled: Assembled) -> Any:
-    """Renames the version into place, and records the run."""
-    return _refusing(lambda: finish(finished, assembled))
+#: What may be kept of sources that fail, where `run` says so: it isn't JSON either.
+KEEP: ContextVar[Mapping[str, Kept]] = ContextVar("keep", default={})  # noqa: B039 - nobody changes it
 
 
 @flow(name="build-partonomy", persist_result=False)
@@ -142,11 +52,13 @@ def build_partonomy(
     sources: dict[str, str] | None = None,
     images: dict[str, str] | None = None,
     exclude: str | None = None,
-    limit: int | None = None,
+    limit: Count | None = None,
     overrides: str | None = None,
-    questions: dict[str, Any] | None = None,
-    llm: dict[str, Any] | None = None,
-    workers: int | None = None,
+    questions: Questions = None,
+    llm: LanguageModel = None,
+    validation: Validation = None,
+    workers: Count | None = None,
+    verify: bool = False,
     config: str | None = None,
     demo: Literal["small", "medium", "large"] | None = None,
 ) -> Any:
@@ -167,52 +79,55 @@ def build_partonomy(
             overrides=overrides,
             questions=questions,
             llm=llm,
+            validation=validation,
             workers=workers,
+            verify=verify or None,
         )
         if demo is not None and not wanted.sources:
-            drawn = prepare(
-                Path(root), size=demo, world_seed=0, photo_seed=0, workers=workers, progress=_LISTENER.get()
-            )
+            drawn = prepare(Path(root), size=demo, world_seed=0, photo_seed=0, workers=workers, progress=LISTENER.get())
             wanted = msgspec.structs.replace(wanted, sources=drawn.sources)
-        return Completed(message="published", data=_build(Path(root), wanted, _LISTENER.get()))
-    except UsageError as error:
-        return Failed(message=str(error), data=error)
+        done = build(Path(root), wanted, LISTENER.get(), KEEP.get())
+    except PartonomyError as error:
+        return failed(error)
+    return Completed(message=f"{'published' if done.new else 'unchanged'}: version {done.version}", data=done)
 
 
-def _build(root: Path, config: BuildConfig, listener: Progress) -> BuildReport:
+def build(root: Path, config: BuildConfig, listener: Progress, keep: Mapping[str, Kept] | None = None) -> BuildReport:
     """The steps of `partonomy_data.pipeline.build`, each as a task."""
     progress = ArtifactProgress(listener)
+    config = config.absolute()
     with ready(root, config) as workspace, model(root, config, progress, key=_secret(config)) as asked:
-        overrides, clock = steps.load_overrides(config), Clock()
-        plans: dict[str, Plan] = {}
-        for name in sorted(config.sources):
-            with clock.measure(f"plan {name}"):
-                plans[name] = _result(plan_source(name, quote(config), quote(workspace), return_state=True))
-            overrides = asked.names(plans, overrides)
-        names = steps.name_categories(plans, overrides)
-        results: dict[str, list[ShardResult]] = {}
-        for name, plan in plans.items():
-            labels = steps.labels_of(name, plan, names)
-            with clock.measure(f"read {name}"):
-                results[name] = _result(
-                    read_source(
-                        name,
-                        quote(plan),
-                        quote(labels),
-                        quote(config),
-                        quote(workspace),
-                        quote(progress),
-                        return_state=True,
-                    )
-                )
-        finished = Finished(root, workspace, config, plans, names, overrides, results, clock, asked)
-        assembled: Assembled = _result(stage_tables(quote(finished), return_state=True))
-        assembled = _result(make_questions(quote(finished), quote(assembled), quote(progress), return_state=True))
-        done: BuildReport = _result(publish(quote(finished), quote(assembled), return_state=True))
-    publish_report(done, str(root))
+        finished = read(root, config, workspace, asked, AsTasks(config, workspace, progress), progress, keep)
+        assembled: Assembled = result(tasks.stage_tables(quote(finished), return_state=True))
+        assembled = result(tasks.make_questions(quote(finished), quote(assembled), quote(progress), return_state=True))
+        assembled = result(tasks.validate(quote(finished), quote(assembled), quote(progress), return_state=True))
+        done: BuildReport = result(tasks.publish(quote(finished), quote(assembled), return_state=True))
+    announced = tasks.announce(root, done.version, return_state=True)
+    publish_report(done, root)
     for line in done.warnings():
         get_run_logger().warning("%s", line)
+    result(announced)
     return done
+
+
+@dataclass(frozen=True, slots=True)
+class AsTasks:
+    """The steps of reading as tasks (`partonomy_data.pipeline.reading.Doing`)."""
+
+    config: BuildConfig
+    workspace: steps.Workspace
+    progress: Progress
+
+    def plan(self, name: str) -> Plan:
+        """Looks at a source."""
+        made: Plan = result(tasks.plan_source(name, quote(self.config), quote(self.workspace), return_state=True))
+        return made
+
+    def read(self, plan: Plan, labels: Labels) -> list[ShardResult]:
+        """Does all shards of a source."""
+        given = quote(plan), quote(labels), quote(self.config), quote(self.workspace), quote(self.progress)
+        made: list[ShardResult] = result(tasks.read_source(plan.source, *given, return_state=True))
+        return made
 
 
 def _secret(config: BuildConfig) -> str | None:
@@ -232,33 +147,45 @@ def _secret(config: BuildConfig) -> str | None:
     return str(block.get())
 
 
-def _result(state: State[Any]) -> Any:
-    """A task's result. Raises the UsageError that it met, or whatever made it fail."""
-    if isinstance(state.data, UsageError):
-        raise state.data
-    return state.result()
-
-
-def run(root: Path, config: BuildConfig, progress: Progress | None = None) -> BuildReport:
+class AsFlow:
     """The runner `prefect` (see `partonomy_data.runners`): the flow, in this process, recorded by a Prefect server.
 
-    The server is the one at $PREFECT_API_URL; else a temporary one is started. Raises what `build` raises.
+    The server is the one at $PREFECT_API_URL; else a temporary one is started.
     """
-    token = _LISTENER.set(progress or Silent())
-    try:
-        state: Any = build_partonomy(
-            root=str(root),
-            sources={name: one.path for name, one in config.sources.items()},
-            images={name: one.images for name, one in config.sources.items() if one.images},
-            exclude=config.exclude,
-            limit=config.limit,
-            overrides=config.overrides,
-            questions=msgspec.to_builtins(config.questions),
-            llm=msgspec.to_builtins(config.llm),
-            workers=config.workers,
-            return_state=True,
-        )
-    finally:
-        _LISTENER.reset(token)
-    done: BuildReport = _result(state)
-    return done
+
+    #: Tells the server of a version that is published. The command `partonomy publish` finds it here.
+    announce = staticmethod(events.announce_at_hand)
+
+    def __call__(
+        self,
+        root: Path,
+        config: BuildConfig,
+        progress: Progress | None = None,
+        *,
+        keep: Mapping[str, Kept] | None = None,
+    ) -> BuildReport:
+        """Raises what `partonomy_data.pipeline.build` raises, and PartonomyError if the server can't be told."""
+        tokens = LISTENER.set(progress or Silent()), KEEP.set(keep or {})
+        try:
+            state: Any = build_partonomy(
+                root=str(root),
+                sources={name: one.path for name, one in config.sources.items()},
+                images={name: one.images for name, one in config.sources.items() if one.images},
+                exclude=config.exclude,
+                limit=config.limit,
+                overrides=config.overrides,
+                questions=msgspec.to_builtins(config.questions),
+                llm=msgspec.to_builtins(config.llm),
+                validation=msgspec.to_builtins(config.validation),
+                workers=config.workers,
+                verify=config.verify,
+                return_state=True,
+            )
+        finally:
+            LISTENER.reset(tokens[0])
+            KEEP.reset(tokens[1])
+        done: BuildReport = result(state)
+        return done
+
+
+run = AsFlow()

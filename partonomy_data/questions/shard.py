@@ -8,8 +8,6 @@ renaming.
 from __future__ import annotations
 
 import heapq
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,9 +26,12 @@ from partonomy_data.questions.ungrouped import ungrouped
 from partonomy_data.questions.units import Unit, units
 from partonomy_data.sources.files import digest
 from partonomy_data.store import parquet
+from partonomy_data.store.files import folder_aside
 
 #: Questions that are held before they are written.
 _BATCH = 4096
+#: What says that a shard is finished, and what came of it.
+_MADE = "made.json"
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -76,15 +77,11 @@ def make(job: Job) -> Made:
     table = _read(Path(job.instances))
     key = digest(job.code, msgspec.json.encode(job.context, order="deterministic"), *_bytes(table))
     target = Path(job.folder) / key
-    if (target / "made.json").is_file():
-        return msgspec.json.decode((target / "made.json").read_bytes(), type=Made)
-    temporary = target.with_name(f"{key}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    made = _write(_arrays(table, job.context), job.context, key, temporary)
-    (temporary / "made.json").write_bytes(msgspec.json.encode(made))
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    if (target / _MADE).is_file():
+        return msgspec.json.decode((target / _MADE).read_bytes(), type=Made)
+    with folder_aside(target, _MADE) as folder:
+        made = _write(_arrays(table, job.context), job.context, key, folder)
+        (folder / _MADE).write_bytes(msgspec.json.encode(made))
     return made
 
 

@@ -135,7 +135,10 @@ def _labels_of(tables: ShardTables) -> pa.Table:
 
 def _run(jobs: list[Job], executor: Executor, progress: Any) -> list[Made]:
     """The shards, in the order of the jobs. The first that fails stops the others; finished ones are kept."""
-    running = {executor.submit(make, job): place for place, job in enumerate(jobs)}
+    # The largest are begun first: one of them alone at the end would have all workers but its own wait.
+    sizes = [Path(job.instances).stat().st_size for job in jobs]
+    order = sorted(range(len(jobs)), key=lambda place: (-sizes[place], place))
+    running = {executor.submit(make, jobs[place]): place for place in order}
     done: dict[int, Made] = {}
     try:
         for future in as_completed(running):

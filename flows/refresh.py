@@ -1,0 +1,43 @@
+"""The flow `refresh-partonomy`: the last build of a store again, if anything has changed since. Made to run on a schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from flows import tasks
+from flows.build import LISTENER, build
+from flows.parameters import Count
+from flows.refusing import failed, result
+from partonomy_data import config as settings
+from partonomy_data.errors import PartonomyError
+from partonomy_data.pipeline import refreshing
+
+
+@flow(name="refresh-partonomy", persist_result=False)
+def refresh_partonomy(root: str = "partonomy", verify: bool = False, workers: Count | None = None) -> Any:
+    """Looks whether a source, a setting or the code has changed since the store's last build, and builds if so.
+
+    With `verify` all files are hashed again, those too that look as they did. A source that can't be read leaves the
+    refresh of the others intact: its rows stay as they were, and the flow fails at its end, saying so. A version that was
+    published without the server being told is announced, whether or not anything has changed.
+    """
+    log = get_run_logger()
+    try:
+        status = refreshing.status(Path(root), verify=verify)
+        if not status.changed and status.version is not None:
+            result(tasks.announce(Path(root), status.version, return_state=True))
+            return Completed(message=f"nothing has changed: version {status.version} is up to date")
+        for reason in status.reasons:
+            log.info("changed: %s", reason)
+        wanted = settings.merged(status.config, sources={}, images={}, workers=workers, verify=verify)
+        done = build(Path(root), wanted, LISTENER.get(), refreshing.keep(Path(root), wanted))
+    except PartonomyError as error:
+        return failed(error)
+    if done.kept_sources:
+        return Failed(message=f"version {done.version} was published without {', '.join(sorted(done.kept_sources))}")
+    return Completed(message=f"{'published' if done.new else 'unchanged'}: version {done.version}", data=done)

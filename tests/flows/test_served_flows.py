@@ -1,0 +1,230 @@
+"""The flows on a real server with a worker, over HTTP: one server for all tests of this module, started by `scripts/serve`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+import partonomy_data
+from flows import events
+from partonomy_data import BuildConfig, SourceSetting
+from partonomy_data.store.lock import build_lock
+from partonomy_data.validation.settings import ValidationSettings
+from tests.flows.serving import PROJECT, Served, environment, free_port, processes_of, served, until
+from tests.helpers import paco
+from tests.helpers.command import partonomy
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
+
+BUILD, REFRESH = "build-partonomy/default", "refresh-partonomy/weekly"
+TRAIN, EVALUATE = "train-plum/on-publish", "evaluate-plum/on-train"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server and a worker as `make serve` starts them."""
+    with served(tmp_path_factory.mktemp("served")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def built(server: Served, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FlowRun]:
+    """A store that the deployment has built of a small source, as the command line starts it, and the run."""
+    folder = tmp_path_factory.mktemp("built").resolve()
+    source, root = paco.write(folder / "paco"), folder / "store"
+    run = ["prefect", "deployment", "run", BUILD, "--watch", "-p", f"root={root}", "-p", "workers=1"]
+    run += ["-p", f'sources={{"paco": "{source}"}}', "-p", 'validation={"data_docs": false}']
+    done = server.command(*run)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log.read_text(errors="replace")[-3000:]
+    return root, server.runs(BUILD, root=str(root))[0]
+
+
+def current(root: Path) -> str:
+    return (root / "CURRENT").read_text().strip()
+
+
+def artifacts(server: Served, run: FlowRun) -> dict[str, Any]:
+    """What the run left to be looked at: key → content."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    return {one.key: one.data for one in server.client.read_artifacts(artifact_filter=mine) if one.key}
+
+
+def line_of(run: FlowRun) -> str:
+    """How a run ended, in one line."""
+    assert run.state is not None
+    assert run.state.message is not None
+    assert "\n" not in run.state.message
+    return f"{run.state.name}: {run.state.message}"
+
+
+def test_a_deployment_builds_a_store_and_reports_it(server: Served, built: tuple[Path, FlowRun]) -> None:
+    root, run = built
+    with partonomy_data.open(root) as store:
+        assert len(store.table("parts")) == 3
+    assert line_of(run) == f"Completed: published: version {current(root)}"
+    found = artifacts(server, run)
+    assert f"Published: version `{current(root)}`" in found["build-report"]
+    assert "| paco | parts | 3 | 0 | 3 | 0 |" in found["build-report"]
+    assert '{"table": "parts", "rows": 3, "before": null}' in found["rows-by-table"]
+    assert "(http://127.0.0.1:4000/explorer)" in found["explorer"]
+    with urllib.request.urlopen(server.api.removesuffix("/api"), timeout=30) as page:
+        assert b"<html" in page.read()
+
+
+def test_publishing_starts_a_training_that_says_in_one_line_what_it_lacks(
+    server: Served, built: tuple[Path, FlowRun]
+) -> None:
+    root, _ = built
+    (run,) = until(lambda: server.runs(TRAIN, root=str(root)), "a training")
+    assert run.parameters["version"] == current(root)
+    run = server.ended(run)
+    assert line_of(run) == (
+        "Failed: train-plum needs the [model] extra: model.train is not installed."
+        " Run: pip install 'partonomy-data[model]'."
+    )
+    assert not [one for one in server.logged(run) if "Traceback" in one.message]
+    sent = until(lambda: [one for one in server.hook.bodies if one["flow_run_id"] == str(run.id)], "a notification")
+    assert sent[0]["flow"] == "train-plum"
+    assert f"{sent[0]['state']}: {sent[0]['message']}" == line_of(run)
+
+
+def test_telling_again_of_a_version_starts_a_training_only_if_that_is_forced(
+    server: Served, built: tuple[Path, FlowRun]
+) -> None:
+    root, _ = built
+    until(lambda: server.runs(TRAIN, root=str(root)), "a training")
+    publish = ["publish", "--root", root]
+    with temporary_settings({PREFECT_API_URL: server.api}):
+        assert "was announced before" in partonomy(*publish).out
+        assert "nothing new for http" in partonomy(*publish, "--re-emit").out
+        (root / "work" / "emitted" / current(root)).unlink()  # as if the run had ended before it could note it
+        assert "nothing new for http" in partonomy(*publish).out
+        assert "told http" in partonomy(*publish, "--force").out
+    until(lambda: len(server.runs(TRAIN, root=str(root))) > 1, "a second training")
+    assert len(server.runs(TRAIN, root=str(root), version=current(root))) == 2
+
+
+def test_a_refresh_finds_nothing_changed_and_announces_what_was_not(server: Served, tmp_path: Path) -> None:
+    root = tmp_path.resolve() / "store"
+    sources = {"paco": SourceSetting(str(paco.write(tmp_path / "paco")))}
+    config = BuildConfig(sources=sources, workers=1, validation=ValidationSettings(data_docs=False))
+    version = partonomy_data.build(root, config).version
+    assert not (root / "work" / "emitted").exists()  # whoever builds without Prefect tells nobody
+    run = server.ended(server.start(REFRESH, root=str(root)))
+    assert line_of(run) == f"Completed: nothing has changed: version {version} is up to date"
+    (training,) = until(lambda: server.runs(TRAIN, root=str(root)), "a training")
+    assert training.parameters["version"] == version
+    assert (root / "work" / "emitted" / version).is_file()
+
+
+def test_a_trained_model_starts_its_evaluation_with_parameters_of_the_right_types(
+    server: Served, tmp_path: Path
+) -> None:
+    version, model = "1234567890123456", "12e5"  # which are text, whatever they look like
+    with temporary_settings({PREFECT_API_URL: server.api}):
+        told = events.model_trained(tmp_path, version, model)
+        assert events.send(told)
+    (run,) = until(lambda: server.runs(EVALUATE, version=version), "an evaluation")
+    assert (run.parameters["root"], run.parameters["model_id"]) == (str(tmp_path.resolve()), model)
+    assert line_of(server.ended(run)).startswith("Failed: evaluate-plum needs the [model] extra: ")
+
+
+def test_a_refresh_is_scheduled_weekly(server: Served) -> None:
+    (schedule,) = server.client.read_deployment_by_name(REFRESH).schedules
+    assert schedule.active
+    assert (schedule.schedule.cron, schedule.schedule.timezone) == ("0 3 * * 0", "UTC")
+
+    def scheduled() -> list[datetime]:
+        runs = [run for run in server.runs(REFRESH) if run.auto_scheduled]
+        return [run.expected_start_time for run in runs if run.expected_start_time]
+
+    assert {f"{time:%a %H:%M %Z}" for time in until(scheduled, "a scheduled run")} == {"Sun 03:00 UTC"}
+
+
+def test_wrong_parameters_are_refused_before_there_is_a_run(server: Served, tmp_path: Path) -> None:
+    wrong = ["-p", f"root={tmp_path}", "-p", 'questions={"types": ["identifikation"]}']
+    done = server.command("prefect", "deployment", "run", BUILD, *wrong)
+    assert done.returncode == 1
+    assert "'identifikation' is not one of ['identification', " in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stdout + done.stderr
+    assert server.runs(BUILD, root=str(tmp_path)) == []
+
+
+def test_a_store_that_is_being_built_is_refused_in_one_line(server: Served, built: tuple[Path, FlowRun]) -> None:
+    root, before = built
+    with build_lock(root):
+        run = server.ended(server.start(BUILD, **before.parameters))
+    line = line_of(run)
+    assert line.startswith(f"Failed: {root}: another build is running (process {os.getpid()} on ")
+    assert not [one for one in server.logged(run) if "Traceback" in one.message]
+
+
+def test_a_second_build_waits_and_takes_up_what_a_killed_one_had_finished(
+    server: Served, built: tuple[Path, FlowRun], tmp_path: Path
+) -> None:
+    root, (there, run) = tmp_path.resolve() / "store", built
+    given = {**run.parameters, "root": str(root)}
+    first, second = server.start(BUILD, **given), server.start(BUILD, **given)
+
+    def waiting() -> FlowRun | None:
+        now = server.client.read_flow_run(second.id)
+        return now if now.state is not None and now.state.name == "AwaitingConcurrencySlot" else None
+
+    until(waiting, "a run that waits for its turn")
+    until(lambda: any((root / "work" / "shards").glob("*/result.json")), "a finished shard", pause=0.01)
+    process = server.client.read_flow_run(first.id).infrastructure_pid
+    assert process is not None
+    os.kill(int(process), signal.SIGKILL)
+    crashed = server.ended(first)
+    assert crashed.state is not None
+    assert crashed.state.is_crashed()
+    done = server.ended(second)
+    assert line_of(done) == f"Completed: published: version {current(there)}"
+    assert current(root) == current(there)
+
+
+def test_the_template_of_the_failure_automation_is_taken_as_it_is(server: Served) -> None:
+    before = {one.id for one in server.client.read_automations()}
+    done = server.command("prefect", "automation", "create", "--from-file", PROJECT / "flows/automations/failure.yaml")
+    assert done.returncode == 0, done.stdout
+    made = [one for one in server.client.read_automations() if one.id not in before]
+    assert [one.name for one in made] == ["partonomy-failure"]
+    server.client.delete_automation(made[0].id)
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(server: Served, tmp_path: Path) -> None:
+    port = server.env["PORT"]
+    done = subprocess.run(
+        [PROJECT / "scripts" / "serve"],
+        env=environment(tmp_path, PORT=port),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"port {port} is taken; name another: PORT=4300 make serve\n"
+
+
+def test_a_server_that_is_stopped_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
+    home = tmp_path / "prefect"
+    process = subprocess.Popen(
+        [PROJECT / "scripts" / "serve"],
+        env=environment(home, PORT=str(free_port())),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: any("server start" in one for one in processes_of(home)), "a process of the server")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert processes_of(home) == []
