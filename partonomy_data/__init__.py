@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from partonomy_data.errors import PartonomyError, QueryError, SourceError, StoreError, UsageError
     from partonomy_data.pipeline import build
     from partonomy_data.pipeline.runs import BuildReport
-    from partonomy_data.store import Store, open, prune, relink, rollback, versions
+    from partonomy_data.provenance import explain
+    from partonomy_data.store import Store, migrate, open, prune, relink, rollback, versions
+    from partonomy_data.store.diff import diff
 
 _HOMES = {
     "BuildConfig": "partonomy_data.config",
@@ -31,6 +33,9 @@ _HOMES = {
     "StoreError": "partonomy_data.errors",
     "UsageError": "partonomy_data.errors",
     "build": "partonomy_data.pipeline",
+    "diff": "partonomy_data.store.diff",
+    "explain": "partonomy_data.provenance",
+    "migrate": "partonomy_data.store",
     "open": "partonomy_data.store",
     "prune": "partonomy_data.store",
     "relink": "partonomy_data.store",
@@ -49,6 +54,9 @@ __all__ = [
     "StoreError",
     "UsageError",
     "build",
+    "diff",
+    "explain",
+    "migrate",
     "open",
     "prune",
     "relink",

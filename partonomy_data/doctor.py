@@ -18,7 +18,7 @@ EXTRAS = {
     "llm": ("openai",),
     "model": ("torch", "torchvision", "transformers", "peft", "accelerate", "segment-anything"),
     "explore": ("fastapi", "jinja2", "uvicorn"),
-    "dask": ("prefect-dask",),
+    "dask": ("distributed", "prefect-dask"),
     "export": ("datasets",),
 }
 BASE = ("duckdb", "msgspec", "numpy", "pillow", "pyarrow", "pycocotools", "scipy")

@@ -105,7 +105,7 @@ def _inspect(path: Path, photograph: Photograph) -> Inspection:
         if image.width * image.height > MOST_PIXELS:
             reason = f"the header says {image.width}x{image.height} pixels"
             return Inspection(rule="photograph_too_large", reason=reason)
-        orientation = int(image.getexif().get(0x0112, 1) or 1)
+        orientation = _orientation(image)
         sideways = photograph.transposed and orientation >= 5
         size = (image.height, image.width) if sideways else (image.width, image.height)
         if size != (photograph.width, photograph.height):
@@ -118,6 +118,12 @@ def _inspect(path: Path, photograph: Photograph) -> Inspection:
         file.seek(0)
         content = hashlib.file_digest(file, "sha256").hexdigest()
     return Inspection(content, looks, orientation, notes=tuple(notes))
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none, or none that there is."""
+    told = image.getexif().get(0x0112, 1)
+    return told if isinstance(told, int) and 1 <= told <= 8 else 1
 
 
 def perceptual_hash(image: Image.Image) -> int:

@@ -10,6 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
+os.environ["PARTONOMY_DATA_DOCS"] = "0"
+
 # A loaded machine must not make a property fail.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")

@@ -116,3 +116,12 @@ def test_odd_pixel_formats_are_hashed_too(tmp_path: Path, mode: str) -> None:
     name = "a.png" if mode in ("I;16", "P") else "a.jpg"
     image.save(tmp_path / name)
     assert photographs.inspect(tmp_path, photo(name)).phash is not None
+
+
+@pytest.mark.parametrize("told", [0, 9, 40_000, 65_535])
+def test_an_orientation_that_there_is_none_of_is_upright(tmp_path: Path, told: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = told
+    picture().save(tmp_path / "a.jpg", exif=exif)
+    seen = photographs.inspect(tmp_path, photo())
+    assert (seen.rule, seen.orientation) == (None, 1)

@@ -59,5 +59,6 @@ def without_needless(own: Mapping[str, str], everywhere: Mapping[str, Set[str]])
 
 
 def qualified(name: str, by: str) -> str:
-    """`name` with `by` in parentheses, after the qualifier that it may have."""
-    return f"{without_qualifier(name)} ({' '.join([qualifier(name), by]).strip()})"
+    """`name` with `by` in parentheses, after the qualifier that it may have; parentheses within are left out."""
+    words = [qualifier(name), without_qualifier(by), qualifier(by)]
+    return normalise(f"{without_qualifier(name)} ({' '.join(word for word in words if word)})")

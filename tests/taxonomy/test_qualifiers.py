@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partonomy_data.taxonomy.qualifiers import normalise_all
+from partonomy_data.taxonomy.qualifiers import normalise_all, qualified
 from partonomy_data.taxonomy.words import normalise
 
 _NAMES = st.builds(
@@ -41,3 +42,15 @@ def test_names_become_one_exactly_if_they_are_the_same_name(names: list[str]) ->
 @given(st.lists(_NAMES, max_size=12))
 def test_the_order_of_names_makes_no_difference(names: list[str]) -> None:
     assert normalise_all(names) == normalise_all(reversed(names))
+
+
+@pytest.mark.parametrize(
+    ("name", "by", "made"),
+    [
+        ("crane", "bird (animal)", "crane (bird animal)"),
+        ("crane (f)", "machine", "crane (f-machine)"),
+        ("crane", "2", "crane (2)"),
+    ],
+)
+def test_a_qualified_name_has_one_pair_of_parentheses_and_is_canonical(name: str, by: str, made: str) -> None:
+    assert qualified(name, by) == made == normalise(made)

@@ -77,7 +77,7 @@ def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root
         height=image.height,
         split=lookup.split,
         path=_path(root, image.file_name),
-        url=image.coco_url,
+        url=_url(image.coco_url, repairs),
         license=None if image.license is None else f"coco/{image.license}",
         photograph=_identity(image.file_name),
         objects=list(objects.values()),
@@ -95,6 +95,14 @@ def _path(root: Path | None, file_name: str) -> str | None:
         return None
     places = (file_name, f"images/{file_name}")
     return next((place for place in places if files.inside(root, place) is not None), None)
+
+
+def _url(told: str | None, repairs: list[str]) -> str | None:
+    """A photograph's address on the web; None where what is told is none."""
+    if told is None or told.startswith(("http://", "https://")):
+        return told
+    repairs.append("url_not_of_the_web")
+    return None
 
 
 def _identity(file_name: str) -> str:

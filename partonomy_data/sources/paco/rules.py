@@ -14,6 +14,12 @@ RULES: tuple[Rule, ...] = (
         "None is a crowd; the field is not asked for.",
     ),
     Rule(
+        "url_not_of_the_web",
+        "repaired",
+        "A photograph's `coco_url` is no http or https address.",
+        "It is left out: it could name a file of whoever opens it.",
+    ),
+    Rule(
         "object_mask_missing",
         "kept",
         "An object has the empty list as its mask, and a box only (many in PACO-EGO4D, some in PACO-LVIS).",

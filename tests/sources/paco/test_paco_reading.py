@@ -42,6 +42,15 @@ def test_reads_objects_parts_and_their_links(tmp_path: Path) -> None:
     assert (rejected, plan.images_root) == ([], tmp_path / "paco")
 
 
+@pytest.mark.parametrize("told", ["../../etc/passwd", "file:///etc/passwd", "javascript:alert(1)", ""])
+def test_an_address_that_is_none_of_the_web_is_left_out(tmp_path: Path, data: dict[str, Any], told: str) -> None:
+    data["images"][0]["coco_url"] = told
+    _, photographs, rejected = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    first = photographs["paco/000000000001"]
+    assert (first.url, rejected) == (None, [])
+    assert "url_not_of_the_web" in first.repairs
+
+
 def test_names_lose_the_syntax_and_categories_without_parts_stay(tmp_path: Path) -> None:
     plan, *_ = read(paco.write(tmp_path / "paco"), tmp_path / "work")
     assert {one.key: one.name for one in plan.vocabulary.objects} == {
