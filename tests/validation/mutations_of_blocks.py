@@ -53,13 +53,14 @@ def two_questions_of_a_block_are_of_one_photograph(folder: Path) -> Collection[s
     rows = a_block(folder)
     one, other = (first(folder, "splits", image_id=row["image_id"]) for row in rows[:2])
     damaged(folder, "splits", setting(one, cluster=other["cluster"]))
-    group = list(questions(folder, group_id=rows[0]["group_id"]))
+    # In training, the two may meet in blocks of other groups, too: of other objects that they show.
+    every = [row for row in questions(folder) if row["block_id"] is not None]
     shown = {
-        image: {row["block_id"] for row in group if row["image_id"] == image}
+        image: {row["block_id"] for row in every if row["image_id"] == image}
         for image in (one["image_id"], other["image_id"])
     }
     both = set.intersection(*shown.values())
-    return names([row for row in group if row["block_id"] in both])
+    return names([row for row in every if row["block_id"] in both])
 
 
 @OF_BLOCKS.breaks("questions.one_object_of_photograph")
