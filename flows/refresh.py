@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.logging import get_run_logger
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
 from flows import tasks
 from flows.build import LISTENER, build
@@ -39,5 +39,6 @@ def refresh_partonomy(root: str = "partonomy", verify: bool = False, workers: Co
     except PartonomyError as error:
         return failed(error)
     if done.kept_sources:
-        return Failed(message=f"version {done.version} was published without {', '.join(sorted(done.kept_sources))}")
+        names = ", ".join(sorted(done.kept_sources))
+        return failed(PartonomyError(f"version {done.version} was published with the old rows of {names}"))
     return Completed(message=f"{'published' if done.new else 'unchanged'}: version {done.version}", data=done)

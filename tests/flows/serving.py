@@ -26,6 +26,12 @@ T = TypeVar("T")
 
 PROJECT = Path(__file__).resolve().parents[2]
 
+#: Runs a script that heeds Ctrl-C, as one does that is started in a terminal, wherever the tests are started.
+_AT_TERMINAL = (
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+)
+SERVE = (sys.executable, "-c", _AT_TERMINAL, str(PROJECT / "scripts" / "serve"))
+
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """A Prefect of its own, which touches nothing of the user's."""
@@ -57,13 +63,13 @@ def until(look: Callable[[], T | None], what: str, seconds: float = 180, pause: 
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
-def processes_of(home: Path) -> list[str]:
-    """Command lines of all processes whose Prefect is the one in `home`."""
-    found = []
+def processes_of(home: Path) -> dict[int, str]:
+    """Process id → command line, of all processes whose Prefect is the one in `home`."""
+    found = {}
     for process in psutil.process_iter():
         try:
             if process.environ().get("PREFECT_HOME") == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(" ".join(process.cmdline()))
+                found[process.pid] = " ".join(process.cmdline())
         except psutil.Error:
             continue  # gone meanwhile, or somebody else's
     return found
@@ -163,7 +169,7 @@ def served(folder: Path) -> Iterator[Served]:
             PARTONOMY_EXPLORER_URL="http://127.0.0.1:4000/explorer",
         )
         with log.open("wb") as out:
-            process = subprocess.Popen([PROJECT / "scripts" / "serve"], env=env, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(SERVE, env=env, stdout=out, stderr=subprocess.STDOUT)
         try:
             until(lambda: b"\nReady." in log.read_bytes() or process.poll() is not None, "the start of the server")
             assert process.poll() is None, log.read_text(errors="replace")
@@ -174,7 +180,9 @@ def served(folder: Path) -> Iterator[Served]:
             try:
                 process.wait(60)
             except subprocess.TimeoutExpired:
-                process.kill()
+                for one in processes_of(home):
+                    os.kill(one, signal.SIGKILL)
+                process.wait()
                 raise
         assert process.returncode == 0
-        assert processes_of(home) == []
+        assert processes_of(home) == {}
