@@ -5,11 +5,12 @@ Where a refresh meets a source that fails, it may keep what the last build had o
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pyarrow as pa
 
@@ -26,6 +27,11 @@ from partonomy_data.sources import listing
 from partonomy_data.sources.base import Plan
 from partonomy_data.taxonomy.names import Names
 from partonomy_data.taxonomy.overrides import Overrides
+
+#: Errors that no reading gives: they tell of the disk that is written to, or of this machine.
+_NOT_OF_SOURCES: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
 
 
 class Doing(Protocol):
@@ -123,7 +129,7 @@ def read(
 
 
 def _instead(name: str, error: SourceError | OSError, keep: Mapping[str, Kept], failed: dict[str, SourceError]) -> Plan:
-    if name not in keep:
+    if name not in keep or (isinstance(error, OSError) and error.errno in _NOT_OF_SOURCES):
         raise error
     failed[name] = error if isinstance(error, SourceError) else SourceError(error.strerror or str(error), where=name)
     return keep[name].plan()

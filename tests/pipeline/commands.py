@@ -24,7 +24,7 @@ SERVER = """
 import importlib, json, os, resource, select, signal, sys
 from partonomy_data.sources import buckets
 buckets.PHOTOGRAPHS_PER_SHARD = 8
-import duckdb, pandas, pyarrow.dataset, pyarrow.feather, scipy.sparse.csgraph
+import duckdb, pandas, pyarrow.dataset, pyarrow.feather, rich.progress, scipy.sparse.csgraph, yaml
 import partonomy_data.console, partonomy_data.runners
 from partonomy_data import pipeline, sources, store
 from partonomy_data.cli import main
@@ -40,21 +40,29 @@ here = os.environ["COMMANDS"]
 children = {}
 
 def killing(at):
-    # Has the process kill itself where it would call a function.
-    module, _, name = at.rpartition(".")
-    setattr(importlib.import_module(module), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+    when, _, function = at.partition(" ")
+    path, _, name = function.rpartition(".")
+    module = importlib.import_module(path)
+    real = getattr(module, name)
+
+    def kill(*arguments, **options):
+        if when == "after":
+            real(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(module, name, kill)
 
 def run(arguments, out, at, largest):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{here}/{out}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), stream)
     sys.argv = ["partonomy", *arguments]
-    if at:
-        killing(at)
-    if largest is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     status = 1
     try:
+        if at:
+            killing(at)
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         main()
         status = 0
     except SystemExit as end:
@@ -132,8 +140,8 @@ class Commands:
     def start(self, *arguments: object, at: str = "", largest: int | None = None) -> Command:
         """Starts `partonomy` with these arguments.
 
-        It kills itself where it would call the function `at` of some module, and can write no file of more than `largest`
-        bytes.
+        It kills itself `at` the call of some function ("before module.function", or "after" it), and can write no file of
+        more than `largest` bytes.
         """
         self._count += 1
         out = f"{self._count:04d}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from partonomy_data.store import parquet
 from partonomy_data.store.files import link_tree
 from partonomy_data.validation.job import Checked, validate_staged
 from partonomy_data.validation.settings import ValidationSettings
-from tests.validation.damage import Change, damaged, read
+from partonomy_data.validation.subject import Subject, opened
+from tests.validation.damage import Change, Checks, Found, damaged, read
 
 Row = dict[str, Any]
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -95,10 +97,35 @@ class Staged:
             self.root, self.folder, self.manifest, given, folder=self.root / "runs" / "one" / "validation", threads=1
         )
 
+    def found(self, *checks: Checks) -> Found:
+        """What some checks find: only rules that are broken."""
+        with self.open() as subject:
+            return found_of(subject, *checks)
+
+    @contextmanager
+    def open(self) -> Iterator[Subject]:
+        """The version as checks see it."""
+        given = ValidationSettings(**self.settings)
+        with opened(self.folder, self.manifest, given, spill_to=self.root / "spill", threads=1) as subject:
+            yield subject
+
     def rows(self, table: str) -> list[Row]:
         """The rows of a table."""
         rows: list[Row] = read(self.folder, table).to_pylist()
         return rows
+
+
+def found_of(subject: Subject, *checks: Checks) -> Found:
+    """What some checks find in a subject."""
+    broken: Found = {}
+    for one in checks:
+        for suite, rules in one.items():
+            for rule, check in rules.items():
+                rows = subject.found(check) if isinstance(check, str) else check(subject)
+                if rows.num_rows:
+                    told = rows["reason"].to_pylist() if "reason" in rows.column_names else [None] * rows.num_rows
+                    broken[suite, rule] = dict(zip(rows["row"].to_pylist(), told, strict=True))
+    return broken
 
 
 def column(folder: Path, table: str, name: str) -> list[Any]:

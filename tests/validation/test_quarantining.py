@@ -16,8 +16,6 @@ from partonomy_data.validation.job import ValidationError
 from partonomy_data.validation.quarantining import Gone, helps, quarantine, without
 from partonomy_data.validation.rules.quarantine import BLOCK_RULE
 from partonomy_data.validation.running import Outcome
-from partonomy_data.validation.settings import ValidationSettings
-from partonomy_data.validation.subject import opened
 from tests.validation.damage import read
 from tests.validation.reported import outcome
 from tests.validation.staged import Once, Row, Staged, block_of, edited, names, questions, two_sources_in_few_files
@@ -40,9 +38,7 @@ def breaking(rule: str, rows: list[Row], reason: str | None = "it is wrong") -> 
 
 def moved(staged: Staged, *outcomes: Outcome) -> Gone:
     """Moves the questions that break these rules."""
-    with opened(
-        staged.folder, staged.manifest, ValidationSettings(), spill_to=staged.root / "spill", threads=1
-    ) as subject:
+    with staged.open() as subject:
         return quarantine(subject, outcomes)
 
 

@@ -26,7 +26,10 @@ _ALIKE: Final = (
 
 def block_is_alike(subject: Subject) -> pa.Table:
     """Questions of a block have one text, one kind, and the same choices in one order, of objects too."""
-    same = " AND ".join(f"min({name}) IS NOT DISTINCT FROM max({name})" for name in (*_ALIKE, "offered", "objects"))
+    same = " AND ".join(
+        f"min({name}) IS NOT DISTINCT FROM max({name}) AND count({name}) IN (0, count(*))"
+        for name in (*_ALIKE, "offered", "objects")
+    )
     return subject.found(
         f"""SELECT question_id AS row, 'block ' || block_id AS reason FROM questions SEMI JOIN (
             SELECT block_id FROM (SELECT *, hash(list_transform(choices, lambda c: (c.text, c.parts, c.spans))) AS offered,

@@ -36,7 +36,7 @@ _OF_ROW: Final[Mapping[str, str]] = {
         AND evidence IN ('verified', 'unverified')
         AND split IN ('train', 'val', 'test', 'test_unseen_object', 'test_unseen_part', 'test_unseen_pair')""",
     "one_correct_choice": """list_sum(list_transform(choices, lambda c: c.is_correct::INTEGER)) = 1
-        AND coalesce(choices[correct_index + 1].is_correct, false)""",
+        AND correct_index >= 0 AND coalesce(choices[correct_index + 1].is_correct, false)""",
     "choices_differ": """len(list_distinct(list_transform(choices, lambda c: list_sort(c.parts)))) = len(choices)
         AND len(list_distinct(list_transform(choices, lambda c: c.text))) = len(choices)""",
     "choices_list_parts": """len(list_filter(choices,
@@ -56,7 +56,10 @@ _OF_ROW: Final[Mapping[str, str]] = {
                 NOT list_contains(list_transform(list_filter(c.edits, lambda e: e.op <> 'add'), lambda e: e.part), p)),
             list_concat(list_transform({_REPLACED}, lambda e: e.replacement),
                 list_transform(list_filter(c.edits, lambda e: e.op = 'add'), lambda e: e.part))))
-        <> list_sort(c.parts))) = 0""",
+        <> list_sort(c.parts)
+        OR NOT list_has_all({_CORRECT}.parts, list_transform(list_filter(c.edits, lambda e: e.op <> 'add'), lambda e: e.part))
+        OR len(list_filter(c.edits, lambda e: e.op NOT IN ('add', 'delete', 'replace')
+            OR (e.op = 'replace') <> (e.replacement IS NOT NULL))) > 0)) = 0""",
     "chance_is_of_choices": "len(choices) BETWEEN 2 AND 9 AND abs(chance - 1.0 / len(choices)) < 1e-6",
     "balanced_is_in_a_block": """balanced = (block_id IS NOT NULL) AND balanced = (group_id IS NOT NULL)
         AND (balanced OR split = 'train')""",
@@ -69,7 +72,7 @@ _OF_ROW: Final[Mapping[str, str]] = {
         AND NOT (question_type IN {_TWO_TURNS} AND names_object)""",
     "one_correct_object": """object_choices IS NULL OR (
         list_sum(list_transform(object_choices, lambda c: c.is_correct::INTEGER)) = 1
-        AND coalesce(object_choices[correct_object_index + 1].is_correct, false)
+        AND correct_object_index >= 0 AND coalesce(object_choices[correct_object_index + 1].is_correct, false)
         AND len(list_distinct(list_transform(object_choices, lambda c: c.text))) = len(object_choices)
         AND len(list_distinct(list_transform(object_choices, lambda c: c.object_category))) = len(object_choices))""",
     "region_fits_referent": """(region IS NULL) = (referent = 'unique') AND NOT (referent = 'box' AND split <> 'train')""",

@@ -92,7 +92,35 @@ def _unnamed(row: Mapping[str, Any]) -> bool:
 _RELATED: Final = f"""SELECT part_a AS one, part_b AS other FROM part_relations
     WHERE relation IN ('same', 'broader', 'narrower') AND confidence >= {CONFIDENT}"""
 
+#: `linked`: the few questions that offer two names of which one could be said for the other. Of each pair of their choices,
+#: the parts that only one of both lists; a pair of which each such part has a name beside it in the other is `alike`.
+_SAME: Final = """WITH related AS (
+        SELECT part_a AS one, part_b AS other FROM part_relations WHERE relation IN ('same', 'broader', 'narrower')
+        UNION SELECT part_b, part_a FROM part_relations WHERE relation IN ('same', 'broader', 'narrower')),
+    offered AS (
+        SELECT question_id, list_distinct(flatten(list_transform(choices, lambda c: c.parts))) AS parts FROM questions),
+    linked AS (
+        SELECT DISTINCT question_id FROM (SELECT question_id, parts, unnest(parts) AS one FROM offered)
+        JOIN related USING (one) WHERE list_contains(parts, other)),
+    lists AS (
+        SELECT question_id, unnest(list_transform(choices, lambda c: c.parts)) AS parts, unnest(range(len(choices))) AS place
+        FROM questions SEMI JOIN linked USING (question_id)),
+    pairs AS (
+        SELECT question_id, a.place AS i, b.place AS j, a.parts AS mine, b.parts AS theirs
+        FROM lists a JOIN lists b USING (question_id) WHERE a.place <> b.place),
+    more AS (
+        SELECT question_id, i, j, theirs, unnest(list_filter(mine, lambda part: NOT list_contains(theirs, part))) AS part
+        FROM pairs),
+    other AS (
+        SELECT question_id, i, j FROM more ANTI JOIN (
+            SELECT question_id, i, j, part FROM more JOIN related ON one = part WHERE list_contains(theirs, other))
+        USING (question_id, i, j, part)),
+    apart AS (SELECT question_id, i, j FROM other UNION SELECT question_id, j, i FROM other)
+    SELECT question_id AS row, array_to_string(mine, ', ') || ' is ' || array_to_string(theirs, ', ') AS reason
+    FROM pairs ANTI JOIN apart USING (question_id, i, j) WHERE i < j"""
+
 CHECKS: Final = {
+    "choices_mean_different_parts": _SAME,
     "contrast_is_another_kind": contrast_is_another_kind,
     "unique_is_alone": unique_is_alone,
     "categories_are_named": categories_are_named,
