@@ -38,6 +38,7 @@ from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.reading import read
 from partonomy_data.pipeline.runs import BuildReport
 from partonomy_data.sources.base import Plan
+from partonomy_data.store.remote.state import local
 
 #: Whom `run` wants to be told of progress: it can't be a parameter of the flow, as those are JSON.
 LISTENER: ContextVar[Progress] = ContextVar("listener", default=Silent())  # noqa: B039 - Silent has no state
@@ -64,11 +65,14 @@ def build_partonomy(
 ) -> Any:
     """Reads the sources and publishes what they hold as a new version of the store at `root`.
 
+    For one on S3 it works in the folder $PARTONOMY_STATE, else `partonomy-state`.
+
     `sources` and `images` map names to folders; `questions` and `llm` hold settings of the questions and of the language
     model, whose key is never one of them: `key_block` names a Secret block, `key_env` a variable of the worker. `config` is
     a YAML file with the same settings, which the others win over. `demo` draws a world of that size, if no source is given.
     """
     try:
+        here = local(root)
         base = settings.load(Path(config)) if config else BuildConfig()
         wanted = settings.merged(
             base,
@@ -84,9 +88,9 @@ def build_partonomy(
             verify=verify or None,
         )
         if demo is not None and not wanted.sources:
-            drawn = prepare(Path(root), size=demo, world_seed=0, photo_seed=0, workers=workers, progress=LISTENER.get())
+            drawn = prepare(here, size=demo, world_seed=0, photo_seed=0, workers=workers, progress=LISTENER.get())
             wanted = msgspec.structs.replace(wanted, sources=drawn.sources)
-        done = build(Path(root), wanted, LISTENER.get(), KEEP.get())
+        done = build(here, wanted, LISTENER.get(), KEEP.get())
     except PartonomyError as error:
         return failed(error)
     return Completed(message=f"{'published' if done.new else 'unchanged'}: version {done.version}", data=done)

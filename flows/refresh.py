@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -16,6 +15,7 @@ from flows.refusing import failed, result
 from partonomy_data import config as settings
 from partonomy_data.errors import PartonomyError
 from partonomy_data.pipeline import refreshing
+from partonomy_data.store.remote.state import local
 
 
 @flow(name="refresh-partonomy", persist_result=False)
@@ -28,14 +28,15 @@ def refresh_partonomy(root: str = "partonomy", verify: bool = False, workers: Co
     """
     log = get_run_logger()
     try:
-        status = refreshing.status(Path(root), verify=verify)
+        here = local(root)
+        status = refreshing.status(here, verify=verify)
         if not status.changed and status.version is not None:
-            result(tasks.announce(Path(root), status.version, return_state=True))
+            result(tasks.announce(here, status.version, return_state=True))
             return Completed(message=f"nothing has changed: version {status.version} is up to date")
         for reason in status.reasons:
             log.info("changed: %s", reason)
         wanted = settings.merged(status.config, sources={}, images={}, workers=workers, verify=verify)
-        done = build(Path(root), wanted, LISTENER.get(), refreshing.keep(Path(root), wanted))
+        done = build(here, wanted, LISTENER.get(), refreshing.keep(here, wanted))
     except PartonomyError as error:
         return failed(error)
     if done.kept_sources:

@@ -20,6 +20,7 @@ EXTRAS = {
     "explore": ("fastapi", "jinja2", "uvicorn"),
     "dask": ("distributed", "prefect-dask"),
     "export": ("datasets",),
+    "s3": ("botocore",),
 }
 BASE = ("duckdb", "msgspec", "numpy", "pillow", "pyarrow", "pycocotools", "scipy")
 LEAST_FREE = 2 * 1024**3

@@ -39,15 +39,17 @@ from partonomy_data.pipeline.validating import validate
 from partonomy_data.pipeline.workers import Executors, pool
 from partonomy_data.store.lock import build_lock
 from partonomy_data.store.publish import Published, publish
+from partonomy_data.store.remote import state
 
 
 def build(
-    root: Path,
+    root: str | Path,
     config: BuildConfig,
     progress: Progress | None = None,
     *,
     keep: Mapping[str, Kept] | None = None,
     executors: Executors = pool,
+    state_folder: Path | None = None,
 ) -> BuildReport:
     """Reads the sources of `config`, and publishes what they hold as a version of the store at `root`.
 
@@ -55,8 +57,9 @@ def build(
     not done again. What of a source is to `keep` takes its place if it can't be read (`refreshing.keep`). Raises
     UsageError (and its kinds SourceError and StoreError) with one clear line, and ValidationError where a rule is broken
     that a version must keep; the store is then as it was before. Shards are done where `executors` says; what is published
-    doesn't depend on it.
+    doesn't depend on it. For a store on S3 it works in `state_folder`, else in $PARTONOMY_STATE or `./partonomy-state`.
     """
+    root = state.local(root, state_folder)
     progress = progress or Silent()
     config = config.absolute()
     with (
@@ -102,6 +105,7 @@ def ready(root: Path, config: BuildConfig) -> Iterator[steps.Workspace]:
     workspace = steps.Workspace(root.resolve())
     with build_lock(root):
         workspace.clear()
+        state.begin(root)
         try:
             yield workspace
         except BaseException:

@@ -30,6 +30,7 @@ from partonomy_data.sources.base import reader
 from partonomy_data.store import manifest
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.pointer import read_current
+from partonomy_data.store.remote import state
 
 
 class Last(msgspec.Struct, frozen=True):
@@ -69,6 +70,7 @@ def status(root: Path, *, verify: bool = False) -> Status:
     Raises UsageError where nothing was built yet, or by a tool that didn't write down how.
     """
     config = last_config(root)
+    state.follow(root)
     workspace = Workspace(root.resolve())
     current = read_current(root)
     reasons = _of_store(root, current)

@@ -69,11 +69,16 @@ def views(root: Path, manifest: Manifest) -> dict[str, str]:
         name: select(name, files, columns(name, files) if older and name in TABLES else None)
         for name, files in files_of(root, manifest).items()
     }
-    selects["current_version"] = (
-        f"SELECT {quoted(manifest.version)} AS version, {manifest.schema_version} AS schema_version, "
-        f"{quoted(str(root.absolute()))} AS root"
-    )
+    selects["current_version"] = current_version(manifest, str(root.absolute()))
     return selects
+
+
+def current_version(manifest: Manifest, root: str) -> str:
+    """The SELECT of the view that says which version the views show, and of which store."""
+    return (
+        f"SELECT {quoted(manifest.version)} AS version, {manifest.schema_version} AS schema_version, "
+        f"{quoted(root)} AS root"
+    )
 
 
 def columns(name: str, files: Sequence[Path]) -> list[str]:

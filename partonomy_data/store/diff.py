@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ from partonomy_data.store import catalog, manifest, query
 from partonomy_data.store.facts import Fact, facts
 from partonomy_data.store.manifest import FileEntry, Manifest
 from partonomy_data.store.reader import open
+from partonomy_data.store.remote.address import Address, address_of
 from partonomy_data.store.row_hash import hashed
 from schemas.tables import TABLES, schema, table
 
@@ -95,22 +97,36 @@ class Side:
         return [self.folder / entry.path for entry in entries]
 
 
-def diff(root: Path, old: str, new: str, *, rows: int = 0, progress: Any = None) -> Diff:
-    """Compares two versions of the store in `root`; the keys of up to `rows` rows of each kind are listed.
+def diff(root: str | Path, old: str, new: str, *, rows: int = 0, progress: Any = None) -> Diff:
+    """Compares two versions of the store at `root`; the keys of up to `rows` rows of each kind are listed.
 
     Numbers are compared by value (-0 is 0), texts by their characters. `progress` is told of the tables (see
     pipeline.progress). Raises StoreError if one of the versions isn't there or isn't whole.
     """
-    with open(root, old) as before, open(root, new) as after:
+    address = address_of(root)
+    with _sides(Path(root), old, new) if address is None else _sides_of(address, old, new) as (one, other):
         if progress is not None:
             progress.stage("comparing", len(TABLES))
-        one, other = (Side(store.folder, manifest.read(store.root, store.version)) for store in (before, after))
         tables = []
         for name in TABLES:
             tables.append(_table(name, one, other, rows))
             if progress is not None:
                 progress.advance()
-        return Diff(before.version, after.version, tuple(tables), facts(before.manifest, after.manifest))
+        made = facts(one.manifest.content, other.manifest.content)
+        return Diff(one.manifest.version, other.manifest.version, tuple(tables), made)
+
+
+@contextmanager
+def _sides(root: Path, old: str, new: str) -> Iterator[tuple[Side, Side]]:
+    """Two versions in a folder, which `prune` spares meanwhile."""
+    with open(root, old) as before, open(root, new) as after:
+        yield Side(before.folder, manifest.read(root, old)), Side(after.folder, manifest.read(root, new))
+
+
+def _sides_of(address: Address, old: str, new: str) -> AbstractContextManager[tuple[Side, Side]]:
+    from partonomy_data.store.remote import sides
+
+    return sides.sides(address, old, new)
 
 
 def _table(name: str, before: Side, after: Side, rows: int) -> TableDiff:

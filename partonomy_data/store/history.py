@@ -15,10 +15,13 @@ from partonomy_data.store.files import remove_tree
 from partonomy_data.store.layout import MANIFEST, VERSION_NAME, Layout
 from partonomy_data.store.lock import Lock, pointer_lock
 from partonomy_data.store.pointer import read_current, require_current, set_current
+from partonomy_data.store.remote.address import address_of
 from schemas.tables import SCHEMA_VERSION
 
 #: What folders of versions that are being removed are called, in `work/`.
 REMOVED: Final = "removed"
+#: How long `prune` spares a version in a bucket that was current, as its readers can't be seen.
+GRACE_HOURS: Final = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,14 @@ class VersionInfo:
     """Version of the schemas that its tables have; `migrate` raises it."""
 
 
-def versions(root: Path) -> list[VersionInfo]:
+def versions(root: str | Path) -> list[VersionInfo]:
     """The published versions, oldest first. Raises StoreError where there is no store."""
+    address = address_of(root)
+    if address is not None:
+        from partonomy_data.store.remote import history
+
+        return history.versions(address)
+    root = Path(root)
     folder = Layout(root).versions
     require_store(root)
     try:
@@ -71,8 +80,15 @@ def _info(root: Path, name: str, current: str | None) -> VersionInfo | None:
     return VersionInfo(name, name == current, parent, found.rows(), size, created, schema_version=found.schema_version)
 
 
-def rollback(root: Path, version: str) -> None:
+def rollback(root: str | Path, version: str) -> None:
     """Makes `version` the current one. Nothing is removed. Raises StoreError if it isn't there, or isn't whole."""
+    address = address_of(root)
+    if address is not None:
+        from partonomy_data.store.remote import history
+
+        history.rollback(address, version)
+        return
+    root = Path(root)
     require_store(root)
     with pointer_lock(root), catalog.following(root, version):
         set_current(root, version)
@@ -84,12 +100,19 @@ def require_store(root: Path) -> None:
         require_current(root)
 
 
-def prune(root: Path, keep: int) -> list[str]:
+def prune(root: str | Path, keep: int, grace_hours: float = GRACE_HOURS) -> list[str]:
     """Removes all but the `keep` newest versions, and returns the names of those removed, oldest first.
 
     The current version is spared, and so are those that a reader on this machine has open. Models, evaluations and
-    what language models answered stay. Raises StoreError where there is no store, ValueError if `keep` is below 1.
+    what language models answered stay. In a bucket, where readers can't be seen, those are spared that were current in the
+    last `grace_hours`. Raises StoreError where there is no store, ValueError if `keep` is below 1.
     """
+    address = address_of(root)
+    if address is not None:
+        from partonomy_data.store.remote import history
+
+        return history.prune(address, keep, grace_hours)
+    root = Path(root)
     if keep < 1:
         raise ValueError("keep must be at least 1")
     require_store(root)
@@ -119,11 +142,17 @@ def _remove(root: Path, version: str) -> bool:
     return True
 
 
-def verify(root: Path, version: str | None = None) -> list[str]:
+def verify(root: str | Path, version: str | None = None) -> list[str]:
     """Compares every file of a version (the current one by default) with its digest in the manifest.
 
     Returns what is wrong, one clause each; empty if nothing is. Raises StoreError if there is no such version.
     """
+    address = address_of(root)
+    if address is not None:
+        from partonomy_data.store.remote import history
+
+        return history.verify(address, version)
+    root = Path(root)
     name = version or require_current(root)
     if not Layout(root).version(name).is_dir():
         manifest.read(root, name)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from partonomy_data.errors import StoreError
 from partonomy_data.store.files import sha256_of_all
 from partonomy_data.store.layout import MANIFEST, Layout
+from partonomy_data.store.remote.address import Address
 from schemas.tables import SCHEMA_VERSION, TABLES
 
 #: Tables with facts of a run (times, latencies): part of a version, but not of what tells two versions apart.
@@ -111,15 +112,18 @@ def listed(root: Path, version: str) -> Manifest:
             mend="`partonomy versions` lists what there is",
         )
     try:
-        parsed = json.loads(path.read_bytes())
+        text = path.read_bytes()
     except OSError as error:
         raise damaged(version, root, f"{MANIFEST} can't be read ({error.strerror})") from error
+    return parse(text, version, root)
+
+
+def parse(text: bytes, version: str, root: Path | Address) -> Manifest:
+    """The content of manifest.json, checked. Raises StoreError, which names `root`, as `listed` does."""
+    try:
+        parsed = json.loads(text)
     except ValueError as error:
         raise damaged(version, root, f"{MANIFEST} is not JSON") from error
-    return _parsed(parsed, version, root)
-
-
-def _parsed(parsed: Any, version: str, root: Path) -> Manifest:
     if not isinstance(parsed, dict) or not isinstance(parsed.get("schema_version"), int):
         raise damaged(version, root, f"{MANIFEST} has no schema version")
     schema_version = parsed["schema_version"]
@@ -174,7 +178,7 @@ def damages(root: Path, version: str) -> list[str]:
     ]
 
 
-def damaged(version: str, root: Path, how: str) -> StoreError:
+def damaged(version: str, root: Path | Address, how: str) -> StoreError:
     """The error for a version that isn't as it was published."""
     return StoreError(
         f"version {version} is damaged: {how}",

@@ -23,6 +23,7 @@ from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import read_current
 from partonomy_data.store.publish import publish
 from partonomy_data.store.reader import open
+from partonomy_data.store.remote import copies, state
 from schemas.columns import STRINGS
 from schemas.tables import SCHEMA_VERSION
 
@@ -68,7 +69,7 @@ class Migrated:
     """Whether `version` is the current one now."""
 
 
-def migrate(root: Path, version: str | None = None, progress: Any = None) -> Migrated:
+def migrate(root: str | Path, version: str | None = None, progress: Any = None) -> Migrated:
     """Publishes the rows of `version` (the current one by default) under the current schema, as a version of their own.
 
     If the old version is the current one, the new one takes its place; else CURRENT stays. Doing it again finds the
@@ -76,12 +77,14 @@ def migrate(root: Path, version: str | None = None, progress: Any = None) -> Mig
     pipeline.progress). Raises StoreError, with the store as it was, if there is no such version, it isn't whole, a
     newer tool made it, or a build is running.
     """
+    root = state.local(root).expanduser().absolute()
+    copies.version_here(root, version)
     with open(root, version) as store:
-        root = store.root
         old = manifest.read(root, store.version)
         if old.schema_version == SCHEMA_VERSION:
             return Migrated(old.version, old.version, False, read_current(root) == old.version)
         with build_lock(root, "migration"):
+            state.begin(root)
             damages = manifest.damages(root, old.version)
             if damages:
                 raise manifest.damaged(old.version, root, damages[0])

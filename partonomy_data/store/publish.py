@@ -37,6 +37,7 @@ from partonomy_data.store.layout import CARD, MANIFEST, Layout
 from partonomy_data.store.lock import pointer_lock
 from partonomy_data.store.manifest import FileEntry
 from partonomy_data.store.pointer import read_current, set_current
+from partonomy_data.store.remote import state
 from schemas.tables import TABLES
 
 
@@ -64,8 +65,9 @@ def publish(
     `parquet.write`, and nothing else; tables that are missing get an empty file. It is gone afterwards. `given` is
     what the manifest says beside the version's name, parent, rows and files. `extras` are further texts at the top
     of the version's folder by file name (`croissant.json`). With `instead_of` it follows on that version, and becomes
-    the current one only if that one is it. `before` is called when all is there, and CURRENT has yet to move. Raises
-    StoreError if the staged folder isn't as it should be, and OSError if the disk is full; the store is as it was then.
+    the current one only if that one is it. `before` is called when all is there, and CURRENT has yet to move. Where `root`
+    is the state of a store on S3, it is published there first. Raises StoreError if the staged folder isn't as it should
+    be, or can't be published on S3, and OSError if the disk is full; the store is as it was then.
     """
     texts = {MANIFEST, CARD, *(extras or {})}
     entries = entries_of(staged, texts)
@@ -85,6 +87,7 @@ def publish(
                 stack.enter_context(catalog.following(root, version))
             if before is not None:
                 before(published)
+            state.publish(root, version, moves=moves)
             if moves:
                 set_current(root, version)
     if not new:

@@ -18,9 +18,11 @@ from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import Lock
 from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import require_current
+from partonomy_data.store.remote.address import Address, address_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from pyarrow.dataset import Dataset
 
 #: How often opening looks at CURRENT again when the version that it named was removed in between.
 ATTEMPTS: Final = 20
@@ -37,10 +39,11 @@ class Store:
     """
 
     def __init__(self, root: Path, version: Manifest, lock: Lock | None, limits: query.Limits) -> None:
-        self.root = root
+        self.root: Path | Address = root
         self._manifest = version
         self._lock = lock
         self._limits = limits
+        self._folder = Layout(root).version(version.version)
         self._files = catalog.files_of(root, version)
         selects = catalog.views(root, version)
         paths = [path for files in self._files.values() for path in files]
@@ -59,7 +62,7 @@ class Store:
     @property
     def folder(self) -> Path:
         """The version's folder. Its files must not be changed."""
-        return Layout(self.root).version(self.version)
+        return self._folder
 
     def files(self, table: str) -> list[Path]:
         """The Parquet files of `table`, in the order of its rows. Raises StoreError if there is no such table."""
@@ -99,22 +102,26 @@ class Store:
         `filters` is a `pyarrow.compute` expression or pyarrow's lists of tuples, such as
         `[("split", "=", "train")]`. Raises StoreError if there is no such table or column.
         """
-        import pyarrow.dataset as ds
         import pyarrow.parquet as pq
 
-        files = [str(path) for path in self.files(name)]
-        schema = parquet.written_schema(name)
+        dataset = self._dataset(name)
+        schema = dataset.schema
         unknown = sorted(set(columns or ()) - set(schema.names))
         if unknown:
             raise StoreError(f"table {name} has no column {unknown[0]!r}", mend=f"it has {', '.join(schema.names)}")
         expression = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
-        if not files:
-            return schema.empty_table().select(list(columns) if columns is not None else schema.names)
-        dataset = ds.dataset(files, schema=schema, format="parquet")
         try:
             return dataset.to_table(columns=list(columns) if columns is not None else None, filter=expression)
         except pa.ArrowInvalid as error:
             raise StoreError(f"table {name}: {str(error).splitlines()[0]}") from error
+
+    def _dataset(self, name: str) -> Dataset:
+        """The files of a table as an Arrow dataset. Raises StoreError if there is no such table."""
+        import pyarrow.dataset as ds
+
+        files = [str(path) for path in self.files(name)]
+        schema = parquet.written_schema(name)
+        return ds.dataset(files, schema=schema, format="parquet") if files else ds.dataset(schema.empty_table())
 
     def questions(
         self,
@@ -187,15 +194,20 @@ class Store:
         return f"Store({str(self.root)!r}, version={self.version!r})"
 
 
-def open(root: str | Path, version: str | None = None, limits: query.Limits | None = None) -> Store:
-    """Opens the current version of the store in `root`, or the one named.
+def open(root: str | Path | Address, version: str | None = None, limits: query.Limits | None = None) -> Store:
+    """Opens the current version of the store in `root`, a folder or `s3://bucket/prefix`, or the one named.
 
     Raises StoreError if there is no store, nothing published, no such version, if it isn't whole, or if a newer tool
     wrote it.
     """
     import duckdb
 
-    root = Path(root).expanduser().absolute()
+    address = address_of(root)
+    if address is not None:
+        from partonomy_data.store.remote import reading
+
+        return reading.open(address, version, limits)
+    root = Path(str(root)).expanduser().absolute()
     for attempt in range(ATTEMPTS):
         name = version or require_current(root)
         lock = _read_lock(root, name)

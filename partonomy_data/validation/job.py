@@ -16,7 +16,8 @@ from partonomy_data.store import files, manifest
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import reading
 from partonomy_data.store.manifest import Manifest
-from partonomy_data.store.pointer import read_current, require_current
+from partonomy_data.store.pointer import read_current
+from partonomy_data.store.remote.copies import as_published
 from partonomy_data.validation import data_docs
 from partonomy_data.validation.cache import Cache
 from partonomy_data.validation.quarantining import helps, quarantine, without
@@ -97,11 +98,11 @@ def validate_published(
 ) -> tuple[Validation, list[Outcome]]:
     """Checks all rules on a published version, the current one if none is named, and that its files are as published.
 
-    The report is written to `folder`, if there is one. Raises StoreError if there is no such version.
+    Where `root` is the state of a store on S3, the version is looked at as it is there. The report is written to `folder`, if
+    there is one. Raises StoreError if there is no such version.
     """
-    name = version or require_current(root)
     settings = settings or ValidationSettings()
-    with reading(root, name), _spilling(root) as spill:
+    with as_published(root, version) as (root, name), reading(root, name), _spilling(root) as spill:
         found = manifest.listed(root, name)
         changed = _changed(Layout(root).version(name), found)
         with opened(Layout(root).version(name), found.content, settings, spill_to=spill) as subject:

@@ -111,15 +111,15 @@ class Done:
 
 
 class Commands:
-    """Starts commands with small shards; `folder` takes what they print. Use it in a `with` block."""
+    """Starts commands with small shards; `folder` takes what they print, and `first` is done before. Use it in a `with` block."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, first: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._count = folder, 0
         self._ended: dict[int, int] = {}
         environment = {**os.environ, "COMMANDS": str(folder), "PARTONOMY_DATA_DOCS": "0"}
         self._server = subprocess.Popen(
-            [sys.executable, "-c", SERVER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", first + SERVER], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._server.stdin is not None
         assert self._server.stdout is not None
