@@ -1,0 +1,120 @@
+"""PLUM as a whole, and its training step."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from model.plum import decoding, losses, scoring
+from model.plum.backbone import Backbone, Texts
+from model.plum.batch import Batch, Choices
+from model.plum.config import PlumConfig
+from model.plum.mask_feedback import MaskFeedback
+from model.plum.queries import QueryProjection, mean_of_spans
+from model.plum.sam import SamConfig
+from model.plum.segmenter import Segmenter
+from model.plum.span_extractor import SpanExtractor
+
+
+class Plum(nn.Module):
+    """Backbone, span extractor, query projection, mask decoder, mask feedback."""
+
+    tag_weights: Tensor
+
+    def __init__(self, config: PlumConfig, backbone: Backbone, segmenter: Segmenter) -> None:
+        """A backbone and a segmenter; which of the backbone's weights train is set here. Raises ModelError."""
+        super().__init__()
+        self.config = config.checked()
+        self.backbone = backbone
+        self.segmenter = segmenter
+        self.sam_config = SamConfig.named(config.sam_size)
+        self.extractor = SpanExtractor(config.spans, backbone.hidden) if config.marking == "tags" else None
+        self.query = QueryProjection(backbone.hidden, segmenter.width)
+        self.feedback = MaskFeedback(segmenter.sam, config.feedback) if config.feedback is not None else None
+        self.register_buffer("tag_weights", torch.tensor(config.losses.span_weights), persistent=False)
+        self._freeze()
+
+    def _freeze(self) -> None:
+        trainable = self.config.trainable
+        if trainable.language == "adapters" and not self.backbone.adapted:
+            self.backbone.adapt(self.config.lora)
+        plain = self.backbone.plain
+        if trainable.language != "adapters":
+            plain.requires_grad_(False)
+            plain.get_decoder().requires_grad_(trainable.language == "all")
+            plain.get_output_embeddings().requires_grad_(trainable.language == "all")
+        decoder = {id(one) for one in plain.get_decoder().parameters()}
+        head = {id(one) for one in plain.get_output_embeddings().parameters()}
+        for parameter in plain.parameters():
+            if id(parameter) not in decoder | head:
+                parameter.requires_grad_(trainable.vision)
+        if self.config.marking == "seg_token":
+            plain.get_input_embeddings().requires_grad_(True)
+            plain.get_output_embeddings().requires_grad_(True)
+
+    # The pieces, as training and answering both use them
+
+    def embeddings(self, batch: Batch) -> Tensor:
+        """SAM's embeddings (P, C, h, w) of a batch's photographs, each computed once, or taken as they come."""
+        return batch.pixels if batch.embedded else self.segmenter.encode(batch.pixels)
+
+    def texts(self, batch: Batch) -> tuple[Texts, list[Tensor]]:
+        """The batch's texts, and the features that fill their image tokens."""
+        of = batch.picture_of.tolist()
+        features = self.backbone.features(batch.pictures)
+        pictures = [batch.pictures[number] for number in of]
+        return self.backbone.texts([one.ids for one in batch.rendered], pictures), [features[number] for number in of]
+
+    # Training
+
+    def forward(self, batch: Batch, truth: float = 0.0, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """The sums of the losses over a batch (`losses.Sums`).
+
+        `truth` is the share of spans whose true mask is shown to the later ones in the place of the model's own (scheduled
+        sampling), drawn from `generator`.
+        """
+        wanted = self.config.losses
+        texts, features = self.texts(batch)
+        states = scoring.windows(self.backbone.states(texts, features), batch.rendered)
+        told, answers = scoring.masks_of(batch.rendered, states.device)
+        sums = {
+            "lm": losses.language(self.backbone.logits(states[told]), scoring.targets_of(batch.rendered, states.device))
+        }
+        tokens = states[:, 1:]
+        if self.extractor is not None:
+            logits = self.extractor(tokens, answers)
+            sums["span"] = losses.spans(logits[answers], batch.tags[answers], self.tag_weights)
+        if batch.choices is not None and wanted.choice > 0:
+            sums["choice"] = self._listwise(batch, batch.choices, features)
+        if not len(batch.spans):
+            return sums
+        where = (batch.spans.row, batch.spans.first, batch.spans.last)
+        queries = self.query(tokens, *where)
+        shown = None
+        if truth > 0:
+            shown = torch.rand(len(batch.spans), generator=generator).to(queries.device) < truth
+        decoded = decoding.masks(
+            self.segmenter,
+            self.feedback,
+            self.embeddings(batch),
+            batch.picture_of,
+            queries,
+            batch.spans,
+            shown=shown,
+            instead=batch.targets,
+        )
+        valid = batch.valid[batch.picture_of[batch.spans.row]]
+        sums |= losses.of_masks(decoded.logits, batch.targets, valid, wanted)
+        if wanted.kl > 0:
+            with self.backbone.as_teacher():
+                frozen = scoring.windows(self.backbone.states(texts, features), batch.rendered)[:, 1:]
+            student, teacher = mean_of_spans(tokens, *where), mean_of_spans(frozen, *where)
+            sums["kl"] = losses.drift(student, teacher, wanted.kl_sigma, wanted.kl_reduction).sum()
+        return sums
+
+    def _listwise(self, batch: Batch, choices: Choices, features: list[Tensor]) -> Tensor:
+        pictures = [batch.pictures[number] for number in batch.picture_of.tolist()]
+        scores = scoring.log_likelihoods(
+            self.backbone, choices.prompts, pictures, features, choices.rendered, choices.of.tolist()
+        )
+        return losses.listwise(scores, choices.of, choices.correct)
