@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from partonomy_data import cli_versions
+from partonomy_data import cli_model, cli_versions
 from partonomy_data import config as settings
-from partonomy_data.cli_options import Root, Version
+from partonomy_data.cli_options import Root, State, Version, local, shown
 from partonomy_data.errors import PartonomyError, UsageError
 
 app = typer.Typer(
@@ -60,6 +60,7 @@ def build(
         typer.Option("--dry-run", help="Say what the language model would be asked, and its price; publish nothing."),
     ] = False,
     runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
+    state: State = None,
 ) -> None:
     """Reads the sources and publishes what they hold as a new version of the store."""
     from partonomy_data.console import summary
@@ -91,11 +92,12 @@ def build(
         from partonomy_data.pipeline import plan
 
         with Bar() as bar:
-            planned = plan(root, wanted, bar)
+            planned = plan(local(root, state), wanted, bar)
         print(planned)
         return
+    root = local(root, state)
     done = _run(runner, root, wanted)
-    print(summary(done, str(root)))
+    print(summary(done, shown(root)))
     for line in done.warnings():
         print(f"note: {line}", file=sys.stderr)
 
@@ -116,6 +118,7 @@ def refresh(
     ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
     runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
+    state: State = None,
 ) -> None:
     """Builds again as the last time, if a source, a setting or the code has changed; else does nothing.
 
@@ -124,15 +127,16 @@ def refresh(
     from partonomy_data.console import summary
     from partonomy_data.pipeline import refreshing
 
+    root = local(root, state)
     status = refreshing.status(root, verify=verify)
     if not status.changed:
-        print(f"nothing has changed: version {status.version} in {root} is up to date")
+        print(f"nothing has changed: version {status.version} in {shown(root)} is up to date")
         return
     for reason in status.reasons:
         print(f"changed: {reason}", file=sys.stderr)
     wanted = settings.merged(status.config, sources={}, images={}, workers=workers, verify=verify)
     done = _run(runner, root, wanted, refreshing.keep(root, wanted))
-    print(summary(done, str(root)))
+    print(summary(done, shown(root)))
     for line in done.warnings():
         print(f"note: {line}", file=sys.stderr)
     if done.kept_sources:
@@ -150,6 +154,7 @@ def publish(
         bool, typer.Option("--force", help="Tell it as news even to a server that knows: what waits for it runs again.")
     ] = False,
     runner: Annotated[str, typer.Option(help="Whose server is told.")] = "prefect",
+    state: State = None,
 ) -> None:
     """Tells the Prefect server that a version is published, which starts what waits for it, unless it was told before."""
     from partonomy_data.runners import find
@@ -157,7 +162,7 @@ def publish(
     announce = getattr(find(runner), "announce", None)
     if announce is None:
         raise UsageError(f"the runner {runner!r} tells nobody of versions", mend="Name another with --runner")
-    print(announce(root, version, again=re_emit, force=force).why)
+    print(announce(local(root, state), version, again=re_emit, force=force).why)
 
 
 @app.command()
@@ -168,12 +173,13 @@ def validate(
     out: Annotated[
         Path | None, typer.Option(help="Where to write the report; a new folder of the store's runs if not given.")
     ] = None,
+    state: State = None,
 ) -> None:
     """Checks all rules on a published version, and that its files are as published. Ends with 1 if one is broken."""
     from partonomy_data.validation import command
 
     command.check(form)
-    came_to, folder = command.run(root, version=version, out=out)
+    came_to, folder = command.run(local(root, state), version=version, out=out)
     sys.stdout.write(command.rendered(came_to, folder, form))
     if not came_to.success:
         raise typer.Exit(1)
@@ -187,15 +193,17 @@ def demo(
     world: Annotated[int, typer.Option(help="Seed of the world: its categories, parts and layouts.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
     runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
+    state: State = None,
 ) -> None:
     """Draws a world of objects and parts in the four datasets' formats, builds a store of it, and says what to do next."""
     from partonomy_data.console import Bar, summary
     from partonomy_data.demo.job import next_steps, prepare
 
+    root = local(root, state)
     with Bar() as bar:
         wanted = prepare(root, size=size, world_seed=world, photo_seed=seed, workers=workers, progress=bar)
     done = _run(runner, root, wanted)
-    print(summary(done, str(root)))
+    print(summary(done, shown(root)))
     print(next_steps(root))
 
 
@@ -233,14 +241,22 @@ def audit(
     fail: Annotated[
         bool, typer.Option("--fail", help="End with 1 if a balanced question can be answered blind.")
     ] = False,
+    state: State = None,
 ) -> None:
     """Tries to answer the questions without the images, and says how far beyond chance that leads."""
     from partonomy_data.questions.audit import job
+    from partonomy_data.store.remote.copies import version_here
 
+    root = local(root, state)
+    if file is None:
+        version_here(root, version)
     report, folder = job.run(root, version=version, splits=split or (), file=file, out=out)
     print(job.text(report, folder))
     if fail and job.failed(report):
         raise typer.Exit(1)
+
+
+cli_model.register(app)
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from partonomy_data.cli_options import Root, Version
+from partonomy_data.cli_options import Root, State, Version, local
 from partonomy_data.errors import UsageError
 
 Write = TypeVar("Write")
@@ -80,29 +80,41 @@ def rollback(
 
 
 def prune(
-    root: Root, keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions to keep.")] = 3
+    root: Root,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest versions to keep.")] = 3,
+    grace: Annotated[
+        float,
+        typer.Option(
+            min=0, help="On S3, where readers can't be seen: spare what was current or uploaded in so many hours."
+        ),
+    ] = 24.0,
+    state: State = None,
 ) -> None:
     """Removes old versions; never the current one, nor one that somebody reads."""
     from partonomy_data import store
+    from partonomy_data.store.remote.state import prune_here
 
-    gone = store.prune(root, keep)
+    gone = store.prune(root, keep, grace)
+    prune_here(root, state, keep)
     print(f"removed {len(gone)} version{'' if len(gone) == 1 else 's'}" + (f": {', '.join(gone)}" if gone else ""))
 
 
 def relink(root: Root) -> None:
     """Makes catalog.duckdb anew, after the store's folder has moved."""
     from partonomy_data import store
+    from partonomy_data.store.remote.state import require_folder
 
+    require_folder(root, "has no catalog", "give its state folder as --root")
     print(f"catalog.duckdb shows version {store.relink(root)}")
 
 
-def migrate(root: Root, version: Version = None) -> None:
+def migrate(root: Root, version: Version = None, state: State = None) -> None:
     """Publishes a version of an older schema once more, under the current schema. The old version stays."""
     from partonomy_data import store
     from partonomy_data.console import Bar
 
     with Bar() as bar:
-        done = store.migrate(root, version, progress=bar)
+        done = store.migrate(local(root, state), version, progress=bar)
     if done.version == done.old:
         print(f"version {done.old} has the current schema already")
         return

@@ -55,8 +55,9 @@ def test_the_index_lists_every_page() -> None:
 
 
 def test_the_readme_lists_the_commands_that_exist() -> None:
-    exist = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"^\| `partonomy (\w+)", README.read_text(encoding="utf-8"), re.MULTILINE)) == exist
+    commands = [command for command in app.registered_commands if command.callback]
+    exist = {command.name or command.callback.__name__.replace("_", "-") for command in commands if command.callback}
+    assert set(re.findall(r"^\| `partonomy ([\w-]+)", README.read_text(encoding="utf-8"), re.MULTILINE)) == exist
 
 
 def test_commands_and_options_that_pages_name_exist() -> None:
@@ -64,7 +65,7 @@ def test_commands_and_options_that_pages_name_exist() -> None:
     options = {option for command in commands.values() for one in command.params for option in one.opts}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for name in re.findall(r"`partonomy ([a-z]+)", text):
+        for name in re.findall(r"`partonomy ([a-z-]+)", text):
             assert name in commands, f"{page.name}: partonomy {name}"
         for line in re.findall(r"(?:^\$ |`)partonomy [^`\n]*", text, re.MULTILINE):
             for option in re.findall(r"(?<!\S)--[a-z-]+", line.split('"')[0]):

@@ -1,0 +1,66 @@
+"""The commands of the command line that need a model: what they print is returned, results as text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from model.plum.errors import ModelError
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.remote.copies import version_here
+
+
+def train(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:
+    """Trains, and names the model's folder; with `dry_run`, says what that would take. Raises ModelError."""
+    from model.training.config import load
+
+    wanted = load(_config(config))
+    version_here(root, version)
+    if dry_run:
+        from model.training.planning import plan
+
+        return plan(root, wanted, version=version)
+    from model.training.job import train as run
+
+    folder = run(root, wanted, version=version, out=out)
+    # Of several processes, the first one tells.
+    return str(folder) if os.environ.get("RANK", "0") == "0" else ""
+
+
+def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None, answer: str | None, form: str) -> str:
+    """Asks a model about a photograph, writes the picture, and gives the answer as text or JSON. Raises ModelError."""
+    if form not in ("text", "json"):
+        raise ModelError(f"an answer has no format {form!r}", mend="Formats are text and json")
+    from model import asking
+
+    came_to = asking.ask(_model(root, model), image, question, answer)
+    picture = out if out is not None else Path(f"{image.stem}.parts.png")
+    asking.draw(came_to, picture)
+    return asking.as_json(came_to, picture) if form == "json" else asking.as_text(came_to, picture)
+
+
+def pretrain_tiny(out: Path, *, config: Path | None) -> str:
+    """Pre-trains the tiny parts, and names their folder. Raises ModelError."""
+    import sys
+
+    from model import settings
+    from model.tiny.job import TinyConfig, pretrain
+
+    wanted = settings.load(config, TinyConfig) if config is not None else TinyConfig()
+    return str(pretrain(out, wanted, tell=lambda line: print(line, file=sys.stderr)))
+
+
+def _model(root: Path, name: str) -> Path:
+    """A model's folder, by path or by name."""
+    for folder in (Path(name), Layout(root).models / name):
+        if (folder / "config.json").is_file():
+            return folder
+    there = sorted(one.parent.name for one in Layout(root).models.glob("*/config.json"))
+    known = f"The store has {', '.join(there)}" if there else "Train one with `partonomy train`"
+    raise ModelError("there is no such model", where=name, mend=known)
+
+
+def _config(path: Path) -> Path:
+    """A file of settings; one of the package's own by its name alone (`tiny`, `plum-7b`)."""
+    shipped = Path(__file__).parent / "configs" / f"{path}.yaml"
+    return shipped if not path.exists() and shipped.is_file() else path

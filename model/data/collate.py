@@ -1,0 +1,128 @@
+"""Samples → a batch: texts rendered, spans brought to tokens, photographs prepared, each view once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.data.samples import Sample
+from model.plum import bio, marking, pictures
+from model.plum.backbone import Picture
+from model.plum.batch import Batch, Choices, padded_tags, spans_of
+from model.plum.errors import TextError
+from model.plum.model import Plum
+from model.plum.pictures import Placement
+from model.plum.rendering import Prompt, Rendered
+
+
+@dataclass
+class Collated:
+    """A batch, and the samples that could not be put into it, with the reason."""
+
+    batch: Batch | None
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    picture: Picture
+    pixels: Tensor
+    placement: Placement
+
+
+class Collator:
+    """Makes batches for one model. Raises nothing for a text that can't be shown whole: the sample is left out, and counted."""
+
+    def __init__(
+        self, plum: Plum, longest: int | None = None, embedding: Callable[[Sample, Tensor], Tensor] | None = None
+    ) -> None:
+        """`longest`: tokens that a text may have. `embedding`: SAM's of a sample's view and pixels, where kept ones are used."""
+        self._backbone, self._sam = plum.backbone, plum.sam_config
+        self._marking = plum.config.marking
+        self._longest = min(longest or plum.backbone.longest, plum.backbone.longest)
+        self._embedding = embedding
+        self._with_choices = plum.config.losses.choice > 0
+
+    def __call__(self, samples: Sequence[Sample]) -> Collated:
+        """The batch of samples, in their order; None if none can be used."""
+        left_out: dict[str, str] = {}
+        seen: dict[str, _Seen] = {}
+        used: list[Sample] = []
+        rendered: list[Rendered] = []
+        prompts: list[Prompt] = []
+        choices: list[list[Rendered]] = []
+        spans: list[list[bio.Span]] = []
+        for sample in samples:
+            found = seen.get(sample.view_id) or self._see(sample)
+            try:
+                prompt = self._backbone.renderer.prompt(found.picture.replacement, sample.question, sample.history)
+                text, tokens = self._render(sample, prompt)
+                others = [self._whole(prompt, one) for one in sample.choices] if self._with_choices else []
+            except TextError as error:
+                left_out[sample.sample_id] = error.what
+                continue
+            seen[sample.view_id] = found
+            used.append(sample)
+            prompts.append(prompt)
+            rendered.append(text)
+            choices.append(others)
+            spans.append(tokens)
+        if not used:
+            return Collated(None, left_out)
+        batch = self._batch(used, rendered, spans, seen)
+        if self._with_choices:
+            batch = replace(batch, choices=_choices(prompts, choices, used))
+        return Collated(batch, left_out)
+
+    def _see(self, sample: Sample) -> _Seen:
+        pixels, placement = pictures.prepare(sample.view.image, self._sam)
+        if self._embedding is not None:
+            pixels = self._embedding(sample, pixels)
+        return _Seen(self._backbone.picture(sample.view.image), pixels, placement)
+
+    def _render(self, sample: Sample, prompt: Prompt) -> tuple[Rendered, list[bio.Span]]:
+        places, text = [(start, end) for start, end, _ in sample.spans], sample.answer
+        if self._marking == "seg_token":
+            text, places = marking.mark(text, places)
+        rendered = self._whole(prompt, text)
+        return rendered, bio.tokens_of(text, rendered.offsets, places)
+
+    def _whole(self, prompt: Prompt, text: str) -> Rendered:
+        rendered = self._backbone.renderer.answered(prompt, text)
+        if len(rendered.ids) > self._longest:
+            raise TextError(f"it has {len(rendered.ids)} tokens, and at most {self._longest} are taken")
+        return rendered
+
+    def _batch(
+        self, used: list[Sample], rendered: list[Rendered], spans: list[list[bio.Span]], seen: dict[str, _Seen]
+    ) -> Batch:
+        number = {view: place for place, view in enumerate(seen)}
+        size = self._sam.mask_size
+        masks = [mask for sample in used for mask in sample.masks]
+        of_masks = [seen[sample.view_id].placement for sample in used for _ in sample.masks]
+        views = [one.placement for one in seen.values()]
+        return Batch(
+            ids=tuple(sample.sample_id for sample in used),
+            pictures=tuple(one.picture for one in seen.values()),
+            pixels=torch.stack([one.pixels for one in seen.values()]),
+            picture_of=torch.tensor([number[sample.view_id] for sample in used]),
+            rendered=tuple(rendered),
+            spans=spans_of(spans),
+            tags=padded_tags(rendered, spans),
+            targets=pictures.targets_of(masks, of_masks, size).coverage,
+            valid=pictures.valid_cells(views, size),
+        )
+
+
+def _choices(prompts: list[Prompt], choices: list[list[Rendered]], used: list[Sample]) -> Choices:
+    starts = np.cumsum([0, *map(len, choices)])
+    return Choices(
+        prompts=tuple(prompts),
+        rendered=tuple(one for texts in choices for one in texts),
+        of=torch.tensor([number for number, texts in enumerate(choices) for _ in texts]),
+        correct=torch.tensor([int(start) + sample.correct for start, sample in zip(starts, used, strict=False)]),
+    )

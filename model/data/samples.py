@@ -1,0 +1,71 @@
+"""A row of the data as what is shown, what is said, and what is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.data.photographs import Photographs, View, view_of
+from model.plum.errors import ModelError
+from model.plum.rendering import Turn
+from partonomy_data import masks
+from partonomy_data.errors import MaskError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer to learn, or to be asked for."""
+
+    sample_id: str
+    photograph: str
+    """Hex SHA-256 of its file."""
+    view_id: str
+    view: View
+    question: str
+    answer: str
+    history: tuple[Turn, ...]
+    spans: tuple[tuple[int, int, str], ...]
+    """Characters [start, end) of `answer`, and the part category that they name, in the answer's order."""
+    masks: tuple[NDArray[np.uint8], ...]
+    """For each span, (h, w) of the view, 0 and 1: the union of the part's instances."""
+    choices: tuple[str, ...]
+    correct: int
+
+
+def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
+    """The sample of a row. Raises ModelError for a photograph that can't be used, or a part without a mask."""
+    name, size = str(row["sample_id"]), (int(row["height"]), int(row["width"]))
+    photograph = photographs.open(row["source"], row["uri"], size[1], size[0], transposed=bool(row["transposed"]))
+    view = view_of(photograph, row["referent"], row["region"])
+    counts = {one["part"]: one["counts"] for one in row["masks"]}
+    spans = tuple(sorted((int(one["start"]), int(one["end"]), str(one["part"])) for one in row["spans"]))
+    missing = next((part for _, _, part in spans if part not in counts), None)
+    if missing is not None:
+        raise ModelError(f"the part {missing!r} that it names has no mask", where=name)
+    history = (Turn(row["earlier_question"], row["earlier_answer"]),) if row["earlier_question"] else ()
+    return Sample(
+        sample_id=name,
+        photograph=str(row["sha256"]),
+        view_id=str(row["view"]),
+        view=view,
+        question=row["prompt"],
+        answer=row["answer"],
+        history=history,
+        spans=spans,
+        masks=tuple(view.of(_mask(counts[part], size, name)) for _, _, part in spans),
+        choices=tuple(row["texts"]),
+        correct=int(row["correct_text"]),
+    )
+
+
+def _mask(counts: Sequence[str], size: tuple[int, int], where: str) -> NDArray[np.uint8]:
+    """The union of compressed run-length masks, (h, w)."""
+    try:
+        checked = [masks.from_compressed(one, size, *size) for one in counts]
+        return masks.decode(checked[0] if len(checked) == 1 else masks.union(checked))
+    except MaskError as error:
+        raise ModelError(f"a mask of it can't be used: {error}", where=where) from error

@@ -1,0 +1,211 @@
+"""From a store and settings to a model in the store: resumable, and the same model however often it was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor
+
+from model import settings
+from model.data import photographs, rows
+from model.data.collate import Collator
+from model.data.order import Effective
+from model.data.photographs import Photographs
+from model.data.rows import Rows
+from model.data.samples import Sample, sample_of
+from model.plum import saving
+from model.plum.errors import ModelError
+from model.plum.model import Plum
+from model.plum.saving import Origin
+from model.plum.segmenter import EmbeddingCache, encoder_key
+from model.training import checkpoints, loop, measuring
+from model.training.config import TrainingConfig
+from model.training.feeding import Feed
+from model.training.records import Records, check_trackers
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.reader import Store
+from partonomy_data.store.reader import open as open_store
+
+
+def model_id(config: TrainingConfig, version: str) -> str:
+    """`plum-` and 12 hex digits, by the settings and the data's version: training them again gives the model that is there."""
+    told = repr((settings.digest(config), version))
+    return f"plum-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def train(
+    root: Path,
+    config: TrainingConfig,
+    *,
+    version: str | None = None,
+    out: Path | None = None,
+    quiet: bool = False,
+    measured: Callable[[int, dict[str, float]], None] | None = None,
+) -> Path:
+    """Trains on a version of the store (the current one), and returns the model's folder: `out`, else in the store's `models`.
+
+    A model that is there already is not trained again; a run that was killed goes on from its last checkpoint. Raises ModelError.
+    """
+    config = config.checked()
+    check_trackers(config.trackers)
+    layout = Layout(root.expanduser().absolute())
+    with open_store(layout.root, version) as store:
+        name = model_id(config, store.version)
+        final = out if out is not None else layout.models / name
+        if (final / "config.json").exists():
+            return final
+        folder = (final.parent / f".{final.name}.run") if out is not None else layout.work / "training" / name
+        accelerator = Accelerator(
+            mixed_precision="bf16" if config.optimisation.precision == "bf16" else "no",
+            log_with=list(config.trackers) or None,
+            project_dir=str(folder),
+            # An answer without spans gives the mask decoder nothing to learn.
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        )
+        _train(store, layout, config, accelerator, folder, final, quiet=quiet, measured=measured)
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+        return final
+
+
+def _train(
+    store: Store,
+    layout: Layout,
+    config: TrainingConfig,
+    accelerator: Accelerator,
+    folder: Path,
+    final: Path,
+    *,
+    quiet: bool,
+    measured: Callable[[int, dict[str, float]], None] | None,
+) -> None:
+    torch.manual_seed(config.seed)
+    plum = saving.build(config.model)
+    state = _run(store, layout, config, accelerator, plum, folder)
+    found = checkpoints.latest(state.folder)
+    start = loop.restore(state, found) if found is not None else 0
+    validation = _validation(store, layout, config)
+    collator = Collator(plum, config.data.longest)
+
+    def measure() -> dict[str, float]:
+        values = measuring.measure(plum, validation, collator, config.optimisation.at_once)
+        if measured is not None:
+            measured(start, values)
+        return values
+
+    if accelerator.is_main_process and config.trackers:
+        accelerator.init_trackers("partonomy")
+    log = folder / "training.jsonl"
+    with Records(accelerator, log, state.steps, start, quiet=quiet) as records:
+        done = loop.run(state, records, start, measure if validation else None)
+        for sample, why in sorted(state.left_out.items())[:3]:
+            records.note(f"left out {sample}: {why}")
+        if len(state.left_out) > 3:
+            records.note(f"left out {len(state.left_out)} samples in all")
+    if accelerator.is_main_process:
+        _publish(state, store, log, final, done)
+    accelerator.wait_for_everyone()
+
+
+def _run(
+    store: Store, layout: Layout, config: TrainingConfig, accelerator: Accelerator, plum: Plum, folder: Path
+) -> loop.Run:
+    optimisation = config.optimisation
+    effective = Effective(optimisation.batch, optimisation.at_once, accelerator.num_processes)
+    with accelerator.main_process_first():
+        samples = rows.prepare(store, config.data, layout.work / "samples")
+    embedding = _embedding(plum, layout.work / "embeddings") if config.keep_embeddings else None
+    feed = Feed(
+        samples,
+        _photographs(store, layout, config, samples),
+        Collator(plum, config.data.longest, embedding),
+        config.data,
+        effective,
+        seed=config.seed,
+        threads=config.threads,
+        process=accelerator.process_index,
+    )
+    if optimisation.compute_again:
+        plum.backbone.compute_again()
+    optimiser = torch.optim.AdamW(
+        loop.parameters_of(plum, optimisation),
+        optimisation.learning_rate,
+        optimisation.betas,
+        weight_decay=optimisation.weight_decay,
+    )
+    wrapped, prepared = accelerator.prepare(plum, optimiser)
+    return loop.Run(
+        config=config,
+        accelerator=accelerator,
+        plum=accelerator.unwrap_model(wrapped),
+        wrapped=wrapped,
+        optimiser=prepared,
+        feed=feed,
+        folder=folder / "checkpoints",
+        steps=optimisation.steps or max(1, round(optimisation.epochs * feed.per_epoch)),
+        about={"settings": settings.digest(config), "data_version": store.version},
+    )
+
+
+def _photographs(store: Store, layout: Layout, config: TrainingConfig, samples: Rows) -> Photographs:
+    uris: dict[str, str] = {}
+    for source, uri in zip(samples.column("source").to_pylist(), samples.column("uri").to_pylist(), strict=True):
+        uris.setdefault(source, uri)
+    return photographs.find(layout.root, store.manifest, config.data.photographs, uris)
+
+
+def _embedding(plum: Plum, folder: Path) -> Callable[[Sample, Tensor], Tensor]:
+    cache = EmbeddingCache(folder, encoder_key(plum.segmenter.sam))
+
+    def embedding(sample: Sample, pixels: Tensor) -> Tensor:
+        known = cache.get(sample.photograph, view=sample.view_id)
+        if known is not None:
+            return known
+        with torch.no_grad():
+            made = plum.segmenter.encode(pixels[None].to(plum.backbone.device))[0].cpu()
+        return cache.put(sample.photograph, made, view=sample.view_id)
+
+    return embedding
+
+
+def _validation(store: Store, layout: Layout, config: TrainingConfig) -> Sequence[Sample]:
+    """The samples that are measured: drawn by key from those of the validation's selection. None where there are none."""
+    wanted = config.validation
+    if wanted is None or not wanted.samples:
+        return []
+    try:
+        found = rows.prepare(store, wanted.data.checked(), layout.work / "samples")
+    except ModelError:
+        if store.sql(
+            "SELECT 1 FROM questions WHERE list_contains($s, split) LIMIT 1", {"s": list(wanted.data.splits)}
+        ).fetchall():
+            raise
+        return []
+    places = _photographs(store, layout, replace(config, data=wanted.data), found)
+    drawn = torch.randperm(len(found), generator=torch.Generator().manual_seed(config.seed))[: wanted.samples]
+    return [sample_of(found[int(number)], places) for number in drawn]
+
+
+def _publish(state: loop.Run, store: Store, log: Path, final: Path, done: int) -> None:
+    """Saves the model (the best, where it was measured) with its log and settings, aside, then under its name."""
+    best = checkpoints.best(state.folder)
+    if best is not None and best.about["step"] != done:
+        state.plum.load_state_dict(best.state()["weights"], strict=False)
+    aside = final.with_name(f".{final.name}.tmp")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    origin = Origin(data_version=store.version, training=settings.digest(state.config), steps=done)
+    saving.save_pretrained(state.plum, aside, origin)
+    shutil.copy(log, aside / "training.jsonl")
+    (aside / "training.json").write_text(json.dumps(settings.plain(state.config), indent=2))
+    about: dict[str, Any] = {"left_out": state.left_out, "measured": dict(best.about["measured"]) if best else {}}
+    (aside / "measured.json").write_text(json.dumps(about, indent=2))
+    aside.rename(final)

@@ -1,0 +1,76 @@
+"""The commands that deal with models, which the package `model` brings by the entry point `partonomy.models`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from partonomy_data.cli_options import Root, State, Version, local
+from partonomy_data.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    for command in (train, ask, pretrain_tiny):
+        app.command()(command)
+
+
+def train(
+    root: Root,
+    config: Annotated[Path, typer.Option(help="A YAML file, such as those in model/configs.")],
+    version: Version = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The model's folder, a new one; in the store's models if not given.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained, on what, and what it takes; train nothing.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Fine-tunes PLUM on a published version. Goes on where a run with the same settings was stopped."""
+    command = _found("train")
+    told = command(local(root, state), config=config, version=version, out=out, dry_run=dry_run)
+    if told:
+        print(told)
+
+
+def ask(
+    image: Annotated[Path, typer.Argument(help="A photograph.")],
+    question: Annotated[str, typer.Argument(help="What is asked about it.")],
+    model: Annotated[str, typer.Option(help="A trained model: its folder, or its name among the store's models.")],
+    root: Root,
+    out: Annotated[
+        Path | None, typer.Option(help="The PNG with the masks; `<image>.parts.png` here if not given.")
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option(help="A text to find the parts in, in the place of an answer of the model's own.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Asks a trained model about a photograph: a text whose parts are named, and a mask of each."""
+    command = _found("ask")
+    print(command(root, image=image, question=question, model=model, out=out, answer=answer, form=form))
+
+
+def pretrain_tiny(
+    out: Annotated[Path, typer.Option(help="A new folder, for the language model, the SAM and the log.")],
+    config: Annotated[Path | None, typer.Option(help="A YAML file with steps, sizes of batches, rates, seed.")] = None,
+) -> None:
+    """Pre-trains a tiny language model that sees, and a tiny SAM, on drawn scenes of invented objects; takes an hour or two."""
+    print(_found("pretrain-tiny")(out, config=config))
+
+
+def _found(name: str) -> Any:
+    """A command of the package `model`. Raises UsageError where its libraries are not installed."""
+    found = {point.name: point for point in entry_points(group="partonomy.models")}
+    try:
+        return found[name].load()
+    except (KeyError, ModuleNotFoundError) as error:
+        lacking = error.name if isinstance(error, ModuleNotFoundError) and error.name else "its package"
+        raise UsageError(
+            f"`partonomy {name}` needs {lacking}, which is not installed",
+            mend="Run: pip install 'partonomy-data[model]'",
+        ) from error

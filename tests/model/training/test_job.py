@@ -1,0 +1,127 @@
+"""Whole runs: killed and taken up, on one process and on two, and what they leave in the store."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from model import settings
+from model.data.selection import DataConfig
+from model.plum import saving
+from model.plum.errors import ModelError
+from model.training import checkpoints, job
+from model.training.config import TrainingConfig, ValidationConfig
+from tests.model.training.runs import PROJECT, in_one_thread, lines, small, trained
+
+
+def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config = small(backbone, steps=6)
+    assert trained(root, config, tmp_path / "killed", dies=3) == -9
+    assert not (tmp_path / "killed").exists()
+    for name in ("whole", "killed"):
+        in_one_thread(lambda out=tmp_path / name: job.train(root, config, out=out, quiet=True))
+    whole, killed = lines(tmp_path / "whole" / "training.jsonl"), lines(tmp_path / "killed" / "training.jsonl")
+    assert [line["step"] for line in whole] == list(range(6))
+    assert killed == whole
+    first, second = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_two_processes_learn_what_one_does(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config = small(backbone, steps=4)
+    # Each process draws dropout and scheduled sampling of its own, so both are off where they are compared.
+    without = settings.plain(config)
+    without["model"]["lora"]["dropout"] = without["model"]["spans"]["dropout"] = 0.0
+    without["optimisation"]["truth_at_first"] = 0.0
+    (tmp_path / "run.yaml").write_text(yaml.safe_dump(without))
+    command = (
+        "import sys; from pathlib import Path; from model.training import job; from model.training.config import load; "
+    )
+    command += "job.train(Path(sys.argv[1]), load(Path(sys.argv[2])), out=Path(sys.argv[3]), quiet=True)"
+    (tmp_path / "run.py").write_text(command)
+    for processes, out in ((1, "one"), (2, "two")):
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        arguments = [str(tmp_path / "run.py"), str(root), str(tmp_path / "run.yaml"), str(tmp_path / out)]
+        done = subprocess.run(
+            [*launch, *arguments],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=280,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(tmp_path),
+                "PYTHONPATH": str(PROJECT),
+                "OMP_NUM_THREADS": "1",
+                "ACCELERATE_USE_CPU": "true",
+            },
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+    one, two = (lines(tmp_path / name / "training.jsonl") for name in ("one", "two"))
+    assert len(one) == len(two) == 4
+    for mine, theirs in zip(one, two, strict=True):
+        assert mine.keys() == theirs.keys()
+        for name in mine:
+            assert theirs[name] == pytest.approx(mine[name], rel=2e-3, abs=1e-5), name
+    assert len({line["loss"] for line in one}) == 4
+
+
+def test_a_model_tells_where_it_comes_from_and_is_not_trained_twice(root: Path, backbone: Path) -> None:
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=3, every=1)
+    config = small(backbone, steps=2, validation=validation)
+    measured: list[dict[str, float]] = []
+    folder = job.train(root, config, quiet=True, measured=lambda _, values: measured.append(values))
+    version = (root / "CURRENT").read_text().strip()
+    assert folder == root / "models" / job.model_id(config, version)
+    assert len(measured) == 2
+    assert measured[0].keys() == {"loss", "giou", "giou_own", "span_f1", "accuracy", "chance"}
+    found = saving.from_pretrained(folder)
+    assert (found.origin.data_version, found.origin.steps) == (version, 2)
+    assert found.origin.training == settings.digest(config)
+    assert found.plum.feedback is not None
+    assert settings.convert(json.loads((folder / "training.json").read_text()), TrainingConfig) == config
+    assert {line["step"] for line in lines(folder / "training.jsonl")} == {0, 1}
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert job.train(root, config, quiet=True) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+    assert not list(folder.parent.glob(".*"))
+
+
+def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path: Path) -> None:
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=2, every=1, patience=2)
+    steady = {"learning_rate": 1e-12, "truth_at_first": 0.0}
+    config = small(backbone, steps=20, validation=validation, optimisation=steady)
+    folder = job.train(root, config, out=tmp_path / "model", quiet=True)
+    told = lines(folder / "training.jsonl")
+    assert max(line["step"] for line in told) < 19
+    best = min((line["measured"]["loss"], line["step"]) for line in told if "measured" in line)
+    assert saving.from_pretrained(folder).origin.steps == max(line["step"] for line in told) + 1
+    assert json.loads((folder / "measured.json").read_text())["measured"]["loss"] == best[0]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
+    root: Path, backbone: Path, tmp_path: Path
+) -> None:
+    config = small(backbone, steps=8, optimisation={"learning_rate": 1e30, "warm_up": 4}, save_every=1)
+    with pytest.raises(ModelError, match=r"qst_\w+/parts.*(loss is nan|gradient is (nan|inf)|loss is inf)") as caught:
+        job.train(root, config, out=tmp_path / "model", quiet=True)
+    assert "Lower the learning rate" in str(caught.value)
+    assert not (tmp_path / "model").exists()
+    found = checkpoints.latest(tmp_path / ".model.run" / "checkpoints")
+    assert found is not None
+    assert all(torch.isfinite(one).all() for one in found.state()["weights"].values())
+
+
+def test_a_checkpoint_of_other_settings_is_refused(root: Path, backbone: Path, tmp_path: Path) -> None:
+    assert trained(root, small(backbone, steps=4), tmp_path / "model", dies=3) == -9
+    with pytest.raises(ModelError, match=r"the checkpoint is of another settings.*Name another --out"):
+        job.train(root, small(backbone, steps=5), out=tmp_path / "model", quiet=True)
