@@ -1,0 +1,94 @@
+"""What is said of a scene of invented objects: which parts an object has, which it lacks, and where they are.
+
+The wordings are this module's own; none is one of the questions' templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.tiny.scenes import Drawn, Seen, generator
+
+_ACROSS: Final = ("left", "middle", "right")
+_DOWN: Final = ("top", "center", "bottom")
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A question about a scene, and its answer."""
+
+    question: str
+    answer: str
+
+
+def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
+    """So many captions of a scene's subject, drawn by (seed, number); of each kind in turn."""
+    rng = generator(seed, "captions", number)
+    subject = drawn.objects[0]
+    kinds = (_parts, _place, _presence, _parts, _lacking, _name)
+    start = int(rng.integers(len(kinds)))
+    return [kinds[(start + place) % len(kinds)](subject, drawn, rng) for place in range(count)]
+
+
+def listed(names: list[str], article: str = "a") -> str:
+    """ "a b, a c and a d"."""
+    said = [f"{article} {name}" for name in names]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def place_of(mask: NDArray[np.bool_]) -> str:
+    """Where a mask's middle lies in the photograph: "top left", "center", "bottom middle"."""
+    rows, columns = np.nonzero(mask)
+    down = _DOWN[min(2, int(3 * rows.mean() / mask.shape[0]))]
+    across = _ACROSS[min(2, int(3 * columns.mean() / mask.shape[1]))]
+    return "center" if (down, across) == ("center", "middle") else f"{down} {across}"
+
+
+def _parts(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
+    names = [part.name for part in subject.parts]
+    if not names:
+        return Caption(f"Describe the {subject.category}.", "Nothing of it shows.")
+    wording = int(rng.integers(3))
+    question = (
+        f"Describe the {subject.category}.",
+        f"What belongs to the {subject.category} here?",
+        "What is seen of it?",
+    )
+    answer = (f"It shows {listed(names)}.", f"{listed(names).capitalize()}.", f"There is {listed(names)}.")
+    return Caption(question[wording], answer[wording])
+
+
+def _lacking(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+    if not subject.lacking:
+        return _parts(subject, drawn, rng)
+    return Caption(f"What is missing on the {subject.category}?", f"Missing: {', '.join(subject.lacking)}.")
+
+
+def _place(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+    if not subject.parts:
+        return _name(subject, drawn, rng)
+    part = subject.parts[int(rng.integers(len(subject.parts)))]
+    return Caption(f"Where is the {part.name}?", f"The {part.name} is at the {place_of(part.mask)}.")
+
+
+def _presence(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+    there = [part.name for part in subject.parts]
+    if subject.lacking and (not there or rng.random() < 0.5):
+        name = subject.lacking[int(rng.integers(len(subject.lacking)))]
+        return Caption(f"Does the {subject.category} show a {name}?", f"No, it shows no {name}.")
+    if not there:
+        return _name(subject, drawn, rng)
+    name = there[int(rng.integers(len(there)))]
+    return Caption(f"Does the {subject.category} show a {name}?", f"Yes, it shows a {name}.")
+
+
+def _name(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
+    wording = int(rng.integers(2))
+    return Caption(
+        ("What is shown?", "What is this called?")[wording],
+        (f"A {subject.category}.", f"It is a {subject.category}.")[wording],
+    )

@@ -1,0 +1,114 @@
+"""The tiny parts before they have learned anything: a tokenizer, a language model that sees, a SAM.
+
+All are of the libraries' own classes (transformers' LLaVA: CLIP's tower, a projector, Llama; segment-anything's SAM), so that
+their checkpoints are ordinary ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from model.tiny import scenes
+
+#: Pixels of the square that a photograph is squeezed into for the language model, and of one of its patches.
+IMAGE: Final = 128
+PATCH: Final = 16
+VOCABULARY: Final = 1024
+LONGEST: Final = 512
+_SPECIAL: Final = ("<pad>", "<s>", "</s>", "<image>")
+_TEMPLATE: Final = (
+    "{% for message in messages %}{% if message.role == 'user' %}Q: {% for one in message.content %}"
+    "{% if one.type == 'image' %}<image>{% else %}{{ one.text }}{% endif %}{% endfor %}\n"
+    "{% else %}A: {{ message.content[0].text }}</s>\n{% endif %}{% endfor %}{% if add_generation_prompt %}A:{% endif %}"
+)
+
+
+def tokenizer(seed: int) -> Any:
+    """A byte-level BPE tokenizer of captions of invented objects, and of common English words."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Punctuation(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=list(_SPECIAL), initial_alphabet=alphabet, show_progress=False
+    )
+    made.train_from_iterator(_corpus(seed), trainer)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=LONGEST
+    )
+
+
+def processor(seed: int) -> Any:
+    """Tokenizer and image processor: a photograph is squeezed into a square, nothing of it cut off."""
+    from transformers import CLIPImageProcessor, LlavaProcessor
+
+    words = tokenizer(seed)
+    words.add_tokens(["<image>"], special_tokens=True)
+    pixels = CLIPImageProcessor(size={"height": IMAGE, "width": IMAGE}, do_center_crop=False)
+    return LlavaProcessor(  # type: ignore[no-untyped-call]
+        pixels,
+        words,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=_TEMPLATE,
+    )
+
+
+def language_model(words: Any) -> Any:
+    """A LLaVA of some 1.3 million weights, from torch's generator."""
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+
+    vision = CLIPVisionConfig(
+        hidden_size=96,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=IMAGE,
+        patch_size=PATCH,
+    )
+    text = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=128,
+        intermediate_size=352,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=LONGEST,
+        tie_word_embeddings=True,
+        pad_token_id=words.pad_token_id,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+    )
+    config = LlavaConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=words.convert_tokens_to_ids("<image>"),
+        image_seq_length=(IMAGE // PATCH) ** 2,
+        vision_feature_layer=-1,
+        tie_word_embeddings=True,
+    )
+    return LlavaForConditionalGeneration(config)
+
+
+def _corpus(seed: int) -> Iterator[str]:
+    """Text that the vocabulary is made of: invented names, and the English of questions about parts."""
+    yield from scenes.words(seed, 400, "vocabulary")
+    yield from _ENGLISH * 20
+
+
+_ENGLISH: Final = (
+    "Which parts of the object in the image can be clearly seen? Name all of them, and nothing else.",
+    "Give the complete list of what is visible, with nothing added, leaving none out.",
+    "It shows the body, the head, the front wheel, and the back wheel; it would not have a handle or a lid.",
+    "What is missing here, and what would another one have as well? Only these, and no other part.",
+    "Where is it? At the top left, the center, the bottom right, the middle. Yes, it does. No, it shows none.",
+    "You will be asked to name the object. Tell me exactly what you would label, both here and there.",
+    "left right upper lower inner outer rear side seat door window wing tail leg foot eye ear nose mouth neck arm hand",
+)

@@ -1,0 +1,87 @@
+"""Pre-training: what is asked for lies in the mask, both parts learn, and their checkpoints are ordinary ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.plum import sam, saving
+from model.plum.backbone import Backbone
+from model.plum.config import PlumConfig
+from model.plum.errors import ModelError
+from model.plum.span_extractor import SpanExtractorConfig
+from model.tiny import job, masks, scenes
+from model.tiny.job import TinyConfig
+
+CONFIG = TinyConfig(
+    seed=3, mask_steps=4, mask_scenes=2, masks_each=3, language_steps=4, language_scenes=2, captions_each=2, warm_up=1
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    told: list[str] = []
+    return job.pretrain(tmp_path_factory.mktemp("tiny") / "parts", CONFIG, told.append), told
+
+
+def test_points_and_boxes_ask_for_their_mask() -> None:
+    sizes = sam.SamConfig.named("tiny")
+    drawn = [scenes.draw(3, number) for number in range(4)]
+    batch = masks.batch_of(drawn, sizes, 8, np.random.default_rng(0))
+    cells = sizes.image_size / sizes.mask_size
+    kinds = set()
+    for points, labels, target in zip(batch.points, batch.labels, batch.targets, strict=True):
+        kinds.add(tuple(labels.tolist()))
+        rows, columns = torch.nonzero(target > 0, as_tuple=True)
+        if labels.tolist() == [1, -1]:
+            x, y = (points[0] / cells).long().tolist()
+            assert target[y, x] > 0
+        else:
+            (left, top), (right, bottom) = points.tolist()
+            slack = 0.25 * max(right - left, bottom - top) + 2 * cells
+            assert abs(left - float(columns.min()) * cells) < slack
+            assert abs(bottom - float(rows.max() + 1) * cells) < slack
+    assert kinds == {(1, -1), (2, 3)}
+    again = masks.batch_of(drawn, sizes, 8, np.random.default_rng(0))
+    assert torch.equal(again.points, batch.points)
+
+
+def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: tuple[Path, list[str]]) -> None:
+    folder, told = made
+    weights = [folder / "sam_tiny.safetensors", folder / "lmm" / "model.safetensors"]
+    assert sum(path.stat().st_size for path in weights) <= 4 * 2**20
+    backbone = Backbone.load(folder / "lmm").eval()
+    drawn = scenes.draw(3, 0)
+    picture = backbone.picture(drawn.image)
+    rendered = backbone.renderer.answered(
+        backbone.renderer.prompt(picture.replacement, "What is shown?"), "A left wing."
+    )
+    states = backbone.states(backbone.texts([rendered.ids], [picture]), backbone.features([picture]))
+    assert torch.isfinite(states).all()
+    sam.load_official(weights[0], "tiny")
+    config = PlumConfig(str(folder / "lmm"), sam=str(weights[0]), spans=SpanExtractorConfig(heads=4))
+    assert saving.build(config).feedback is not None
+    assert [line.split(":")[0] for line in told] == ["masks", "captions"]
+
+
+def test_the_log_has_each_step_and_the_losses_fall(made: tuple[Path, list[str]]) -> None:
+    lines = [json.loads(line) for line in (made[0] / "pretraining.jsonl").read_text().splitlines()]
+    for task in ("masks", "captions"):
+        losses = [line["loss"] for line in lines if line["task"] == task]
+        assert len(losses) == 4
+        assert min(losses[2:]) < losses[0]
+
+
+def test_the_same_settings_give_the_same_parts(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    again = job.pretrain(tmp_path / "parts", CONFIG, lambda _: None)
+    for name in ("pretraining.jsonl", "lmm/tokenizer.json"):
+        assert (again / name).read_bytes() == (made[0] / name).read_bytes()
+
+
+def test_a_folder_that_is_there_is_not_written_over(made: tuple[Path, list[str]]) -> None:
+    with pytest.raises(ModelError, match="is there already"):
+        job.pretrain(made[0], CONFIG)
