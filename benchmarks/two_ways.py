@@ -134,10 +134,11 @@ class World:
     def scored(self, questions: Sequence[Question]) -> Tensor:
         """Float32 (M,): our way of scoring, with each photograph's features computed once."""
         views = {one.view: one.picture for one in questions}
-        features = dict(zip(views, self.plum.backbone.features(list(views.values())), strict=True))
+        features = self.plum.backbone.features(list(views.values()))
+        number = {view: place for place, view in enumerate(views)}
         texts = [text for one in questions for text in one.choices]
         of = [number for number, one in enumerate(questions) for _ in one.choices]
-        shown = [one.picture for one in questions], [features[one.view] for one in questions]
+        shown = list(views.values()), features, [number[one.view] for one in questions]
         return scoring.log_likelihoods(self.plum.backbone, [one.prompt for one in questions], *shown, texts, of)
 
     # Compared

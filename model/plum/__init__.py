@@ -20,6 +20,7 @@ mask_feedback   earlier masks of an answer → the dense prompt of its next
 batch           answers with their photographs, spans and masks, as tensors
 losses          the losses, as sums
 decoding        the masks of answers, step by step
+reading         what is the same for all texts about a photograph is read once
 scoring         the likelihood of answers
 model           the whole: a step of training
 answering       the whole: an answer generated, choices scored, spans segmented

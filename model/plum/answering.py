@@ -20,6 +20,7 @@ from model.plum.backbone import Picture, Texts
 from model.plum.batch import spans_of
 from model.plum.errors import ModelError
 from model.plum.model import Plum
+from model.plum.reading import read
 from model.plum.rendering import Offsets, Prompt, Turn
 
 
@@ -118,8 +119,7 @@ def score_choices(plum: Plum, asked: Sequence[Asked], choices: Sequence[Sequence
     rendered = [backbone.renderer.answered(prompts[n], text) for n, texts in enumerate(choices) for text in texts]
     if not rendered:
         return [[] for _ in choices]
-    seen = [one.look.picture for one in asked], [one.look.features for one in asked]
-    sums = scoring.log_likelihoods(backbone, prompts, *seen, rendered, of).tolist()
+    sums = scoring.log_likelihoods(backbone, prompts, *_shown(asked), rendered, of).tolist()
     scores = iter([Score(value, one.n_answer + 1) for value, one in zip(sums, rendered, strict=True)])
     return [[next(scores) for _ in texts] for texts in choices]
 
@@ -150,11 +150,14 @@ def segment_spans(
         rendered.append(made)
         phrases.append(wanted)
         given.append(None if places is None else bio.tokens_of(text, made.offsets, places))
-    texts = backbone.texts([one.ids for one in rendered], [one.look.picture for one in asked])
-    states = backbone.states(texts, [one.look.features for one in asked])
+    shown, features, of = _shown(asked)
+    found = read(
+        backbone, [one.ids for one in rendered], of, shown, features, until=[one.n_prompt - 1 for one in rendered]
+    )
+    windows = scoring.windows(found.states, rendered, found.skipped)[:, 1:]
     said = [
-        _Said(one.answer, one.offsets, row[one.n_prompt : one.n_prompt + one.n_answer], spans=of, phrases=named)
-        for one, row, of, named in zip(rendered, states, given, phrases, strict=True)
+        _Said(one.answer, one.offsets, row[: one.n_answer], spans=own, phrases=named)
+        for one, row, own, named in zip(rendered, windows, given, phrases, strict=True)
     ]
     return _segmented(plum, asked, said)
 
@@ -170,12 +173,12 @@ def generate(plum: Plum, asked: Sequence[Asked], longest: int = 128) -> list[Ans
         return []
     prompts = _prompts(plum, asked)
     longest = min(longest, backbone.longest - max(len(prompt.ids) for prompt in prompts))
-    seen_by = [one.look.picture for one in asked], [one.look.features for one in asked]
-    prefix, latest, cache = scoring.read(backbone, prompts, *seen_by)
-    positions = backbone.after(prefix, longest)
-    seen, going = prefix.mask, torch.ones(len(asked), dtype=torch.bool, device=backbone.device)
+    prefix = scoring.read_prompts(backbone, prompts, *_shown(asked))
+    latest, cache, seen = prefix.last(), prefix.cache, prefix.seen
+    positions = backbone.after(prefix.texts, longest)
+    going = torch.ones(len(asked), dtype=torch.bool, device=backbone.device)
     written: list[Tensor] = []
-    read: list[Tensor] = []
+    states: list[Tensor] = []
     for step in range(longest):
         token = backbone.logits(latest).argmax(-1)
         going = going & (token != renderer.end_id)
@@ -185,19 +188,32 @@ def generate(plum: Plum, asked: Sequence[Asked], longest: int = 128) -> list[Ans
         latest = backbone.states(further, [], cache=cache, seen=seen)[:, 0]
         seen = torch.cat([seen, going[:, None]], 1)
         written.append(token.masked_fill(~going, -1))
-        read.append(latest)
+        states.append(latest)
     if not written:
         return [Answer("", (), not one) for one in going.tolist()]
     said = []
-    for row, states, cut in zip(torch.stack(written, 1).tolist(), torch.stack(read, 1), going.tolist(), strict=True):
+    for row, of_row, cut in zip(torch.stack(written, 1).tolist(), torch.stack(states, 1), going.tolist(), strict=True):
         own = [token for token in row if token >= 0]
-        said.append(_Said(*renderer.text_of(own), states[: len(own)], finished=not cut))
+        said.append(_Said(*renderer.text_of(own), of_row[: len(own)], finished=not cut))
     return _segmented(plum, asked, said)
 
 
 def _prompts(plum: Plum, asked: Sequence[Asked]) -> list[Prompt]:
     renderer = plum.backbone.renderer
     return [renderer.prompt(one.look.picture.replacement, one.question, one.history) for one in asked]
+
+
+def _looks(asked: Sequence[Asked]) -> tuple[list[Look], list[int]]:
+    """The photographs that are asked about, each once, and which of them each question is about."""
+    looks = {id(one.look): one.look for one in asked}
+    number = {key: place for place, key in enumerate(looks)}
+    return list(looks.values()), [number[id(one.look)] for one in asked]
+
+
+def _shown(asked: Sequence[Asked]) -> tuple[list[Picture], list[Tensor], list[int]]:
+    """The same, as the backbone takes them."""
+    looks, numbers = _looks(asked)
+    return [one.picture for one in looks], [one.features for one in looks], numbers
 
 
 def _segmented(plum: Plum, asked: Sequence[Asked], said: Sequence[_Said]) -> list[Answer]:
@@ -207,10 +223,9 @@ def _segmented(plum: Plum, asked: Sequence[Asked], said: Sequence[_Said]) -> lis
     found = [ours if one.spans is None else one.spans for ours, one in zip(tagged, said, strict=True)]
     spans = spans_of(found).to(plum.backbone.device)
     queries = plum.query(padded, spans.row, spans.first, spans.last)
-    looks = {id(one.look): one.look for one in asked}
-    number = {key: n for n, key in enumerate(looks)}
-    of = torch.tensor([number[id(one.look)] for one in asked], device=plum.backbone.device)
-    embeddings = torch.stack([one.embedding for one in looks.values()])
+    looks, numbers = _looks(asked)
+    of = torch.tensor(numbers, device=plum.backbone.device)
+    embeddings = torch.stack([one.embedding for one in looks])
     decoded = decoding.masks(plum.segmenter, plum.feedback, embeddings, of, queries, spans)
     masks = pictures.masks_of(decoded.logits, [asked[row].look.placement for row in spans.row.tolist()])
     made = iter(zip(masks, decoded.iou.tolist(), strict=True))

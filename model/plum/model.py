@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from model.plum import decoding, losses, scoring
-from model.plum.backbone import Backbone, Texts
+from model.plum.backbone import Backbone
 from model.plum.batch import Batch, Choices
 from model.plum.config import PlumConfig
 from model.plum.mask_feedback import MaskFeedback
 from model.plum.queries import QueryProjection, mean_of_spans
+from model.plum.reading import read
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Segmenter
 from model.plum.span_extractor import SpanExtractor
@@ -58,13 +59,6 @@ class Plum(nn.Module):
         """SAM's embeddings (P, C, h, w) of a batch's photographs, each computed once, or taken as they come."""
         return batch.pixels if batch.embedded else self.segmenter.encode(batch.pixels)
 
-    def texts(self, batch: Batch) -> tuple[Texts, list[Tensor]]:
-        """The batch's texts, and the features that fill their image tokens."""
-        of = batch.picture_of.tolist()
-        features = self.backbone.features(batch.pictures)
-        pictures = [batch.pictures[number] for number in of]
-        return self.backbone.texts([one.ids for one in batch.rendered], pictures), [features[number] for number in of]
-
     # Training
 
     def forward(self, batch: Batch, truth: float = 0.0, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -74,8 +68,8 @@ class Plum(nn.Module):
         sampling), drawn from `generator`.
         """
         wanted = self.config.losses
-        texts, features = self.texts(batch)
-        states = scoring.windows(self.backbone.states(texts, features), batch.rendered)
+        features = self.backbone.features(batch.pictures)
+        states = self._windows(batch, features)
         told, answers = scoring.masks_of(batch.rendered, states.device)
         sums = {
             "lm": losses.language(self.backbone.logits(states[told]), scoring.targets_of(batch.rendered, states.device))
@@ -107,14 +101,20 @@ class Plum(nn.Module):
         sums |= losses.of_masks(decoded.logits, batch.targets, valid, wanted)
         if wanted.kl > 0:
             with self.backbone.as_teacher():
-                frozen = scoring.windows(self.backbone.states(texts, features), batch.rendered)[:, 1:]
+                frozen = self._windows(batch, features)[:, 1:]
             student, teacher = mean_of_spans(tokens, *where), mean_of_spans(frozen, *where)
             sums["kl"] = losses.drift(student, teacher, wanted.kl_sigma, wanted.kl_reduction).sum()
         return sums
 
+    def _windows(self, batch: Batch, features: list[Tensor]) -> Tensor:
+        """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's. A photograph's tokens are read once."""
+        rows = [one.ids for one in batch.rendered]
+        until = [one.n_prompt - 1 for one in batch.rendered]
+        found = read(self.backbone, rows, batch.picture_of.tolist(), batch.pictures, features, until=until)
+        return scoring.windows(found.states, batch.rendered, found.skipped)
+
     def _listwise(self, batch: Batch, choices: Choices, features: list[Tensor]) -> Tensor:
-        pictures = [batch.pictures[number] for number in batch.picture_of.tolist()]
-        scores = scoring.log_likelihoods(
-            self.backbone, choices.prompts, pictures, features, choices.rendered, choices.of.tolist()
-        )
+        of = batch.picture_of.tolist()
+        texts = choices.rendered, choices.of.tolist()
+        scores = scoring.log_likelihoods(self.backbone, choices.prompts, batch.pictures, features, of, *texts)
         return losses.listwise(scores, choices.of, choices.correct)

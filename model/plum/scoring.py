@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from model.plum.backbone import Backbone, Picture, Texts
 from model.plum.errors import ModelError
+from model.plum.reading import Read, read
 from model.plum.rendering import Prompt, Rendered
 
 
-def read(
-    backbone: Backbone, prompts: Sequence[Prompt], pictures: Sequence[Picture], features: Sequence[Tensor]
-) -> tuple[Texts, Tensor, Any]:
-    """Reads N prompts: the texts, the state (N, hidden) of each one's last token, and a cache to go on from.
+def read_prompts(
+    backbone: Backbone,
+    prompts: Sequence[Prompt],
+    pictures: Sequence[Picture],
+    features: Sequence[Tensor],
+    of: Sequence[int],
+) -> Read:
+    """Reads N prompts, each about the photograph `of` P `pictures`, with a cache to go on from.
 
     Raises ModelError for prompts that are too long, and while states are computed again in the backward pass.
     """
     if backbone.computes_again:
         raise ModelError("with gradient checkpointing nothing is kept to go on from", mend="Call eval() first")
-    texts = backbone.texts([prompt.ids for prompt in prompts], pictures)
-    cache = backbone.new_cache()
-    states = backbone.states(texts, features, cache=cache)
-    rows = torch.arange(len(prompts), device=states.device)
-    return texts, states[rows, texts.mask.sum(1) - 1], cache
+    return read(backbone, [prompt.ids for prompt in prompts], of, pictures, features, keep=True)
 
 
 def log_likelihoods(
@@ -34,27 +34,34 @@ def log_likelihoods(
     prompts: Sequence[Prompt],
     pictures: Sequence[Picture],
     features: Sequence[Tensor],
+    picture_of: Sequence[int],
     answers: Sequence[Rendered],
     of: Sequence[int],
 ) -> Tensor:
-    """Float32 (M,): the log-likelihood, in nats, of M answers, each with the token that ends it. `of` (M,): the prompt of each.
+    """Float32 (M,): the log-likelihood, in nats, of M answers, each with the token that ends it.
 
-    Each token's probability is taken in float32, and only at the answers' places. Raises ModelError for a text that is too
-    long.
+    `picture_of` (N,): the photograph, of P `pictures` with their `features`, of each prompt; `of` (M,): each answer's prompt.
+    A photograph is read once, then each prompt about it, then each answer to it. Each token's probability is taken in float32,
+    and only at the answers' places. Raises ModelError for a text that is too long.
     """
     backbone.check_length(max(len(one.ids) - 1 for one in answers))
     by = _whole if backbone.computes_again else _continued
-    window = by(backbone, prompts, pictures, features, answers, of)
+    window = by(backbone, prompts, pictures, features, picture_of, answers, of)
     told, _ = masks_of(answers, window.device)
     targets = targets_of(answers, window.device)
     each = backbone.logits(window[told]).log_softmax(-1).gather(1, targets[:, None])[:, 0]
     return each.new_zeros(len(answers)).index_add(0, told.nonzero()[:, 0], each)
 
 
-def windows(states: Tensor, rendered: Sequence[Rendered]) -> Tensor:
-    """(N, 1 + A, hidden) of states (N, T, hidden): the prompt's last token, which predicts the answer's first, and the answer."""
+def windows(states: Tensor, rendered: Sequence[Rendered], skipped: Tensor | None = None) -> Tensor:
+    """(N, 1 + A, hidden) of states (N, T, hidden): the prompt's last token, which predicts the answer's first, and the answer.
+
+    `skipped` int64 (N,): how many of each text's first tokens the states leave out.
+    """
     width = 1 + max(one.n_answer for one in rendered)
     start = torch.tensor([one.n_prompt - 1 for one in rendered], device=states.device)
+    if skipped is not None:
+        start = start - skipped
     places = (start[:, None] + torch.arange(width, device=states.device)).clamp(max=states.shape[1] - 1)
     return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
 
@@ -76,20 +83,22 @@ def _continued(
     prompts: Sequence[Prompt],
     pictures: Sequence[Picture],
     features: Sequence[Tensor],
+    picture_of: Sequence[int],
     answers: Sequence[Rendered],
     of: Sequence[int],
 ) -> Tensor:
     """The windows of answers, each read after what was kept of its prompt."""
-    prefix, last, cache = read(backbone, prompts, pictures, features)
+    prefix = read_prompts(backbone, prompts, pictures, features, picture_of)
+    last = prefix.last()
     rows = torch.as_tensor(of, device=last.device)
-    cache.batch_select_indices(rows)
+    prefix.cache.batch_select_indices(rows)
     _, mask = masks_of(answers, last.device)
     ids = torch.full(mask.shape, backbone.renderer.pad_id)
     for number, one in enumerate(answers):
         ids[number, : one.n_answer] = torch.tensor(one.ids[one.n_prompt : one.n_prompt + one.n_answer])
-    positions = backbone.after(prefix, mask.shape[1]).index_select(-2, rows)
+    positions = backbone.after(prefix.texts, mask.shape[1]).index_select(-2, rows)
     further = Texts(ids.to(last.device), mask, positions)
-    after = backbone.states(further, [], cache=cache, seen=prefix.mask[rows])
+    after = backbone.states(further, [], cache=prefix.cache, seen=prefix.seen[rows])
     return torch.cat([last[rows][:, None], after], 1)
 
 
@@ -98,9 +107,11 @@ def _whole(
     _: Sequence[Prompt],
     pictures: Sequence[Picture],
     features: Sequence[Tensor],
+    picture_of: Sequence[int],
     answers: Sequence[Rendered],
     of: Sequence[int],
 ) -> Tensor:
     """The same, each answer read with its prompt: nothing can be kept where states are computed again."""
-    texts = backbone.texts([one.ids[:-1] for one in answers], [pictures[number] for number in of])
-    return windows(backbone.states(texts, [features[number] for number in of]), answers)
+    shown = [picture_of[number] for number in of]
+    texts = backbone.texts([one.ids[:-1] for one in answers], [pictures[number] for number in shown])
+    return windows(backbone.states(texts, [features[number] for number in shown]), answers)
