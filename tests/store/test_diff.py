@@ -130,7 +130,7 @@ def slow(name: str, old: pa.Table, new: pa.Table, n: int) -> TableDiff:
     )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(versions(), versions(), st.integers(0, 3))
 def test_it_finds_what_a_comparison_row_by_row_finds(
     old: dict[str, list[Rows]], new: dict[str, list[Rows]], n: int
