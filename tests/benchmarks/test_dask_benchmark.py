@@ -55,6 +55,7 @@ def test_what_can_be_gained_is_bounded_by_the_serial_part_and_the_longest_shard(
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.soak
 def test_a_run_prints_a_line_for_each_way_and_number_of_workers(tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/dask_runner.py", "--instances", "600", "--folder", str(tmp_path)]
     done = subprocess.run([*command, "--workers", "2", "1"], cwd=PROJECT, capture_output=True, text=True, check=True)

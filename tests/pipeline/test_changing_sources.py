@@ -178,6 +178,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("change", [other_photograph, other_annotation])
 @pytest.mark.parametrize("moment", sorted(MOMENTS))
+@pytest.mark.soak
 def test_a_file_that_changes_during_a_build_is_read_by_it_or_by_the_next_refresh(
     world: World, moment: str, change: Callable[[World], None]
 ) -> None:

@@ -197,6 +197,7 @@ def test_bad_paraphrases_are_refused_one_by_one(demo: Path, plain: Path, fresh: 
         assert all(choice["text"].startswith("Clearly in view: ") for choice in row["choices"])
 
 
+@pytest.mark.soak
 def test_refused_ones_are_asked_for_again_only_where_that_is_wanted(demo: Path, fresh: Callable[[str], Path]) -> None:
     root, mended = fresh("store"), False
 
@@ -218,6 +219,7 @@ def test_refused_ones_are_asked_for_again_only_where_that_is_wanted(demo: Path, 
     assert any(map(is_paraphrase, questions(root)))
 
 
+@pytest.mark.soak
 def test_a_cap_leaves_the_rest_as_it_was_and_a_later_build_goes_on(demo: Path, fresh: Callable[[str], Path]) -> None:
     capped, unbroken = fresh("capped"), fresh("unbroken")
     with ModelServer(knowing.answer) as server:

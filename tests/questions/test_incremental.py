@@ -88,11 +88,13 @@ def test_photographs_removed_and_added_equal_a_build_from_scratch(
     assert build(store, config(demo_store / "demo")) == whole
 
 
+@pytest.mark.soak
 def test_a_source_added_equals_a_build_from_scratch(world: Path, demo_store: Path, tmp_path: Path) -> None:
     build(tmp_path / "store", config(world, ("partimagenet", "partonomy")))
     assert build(tmp_path / "store", config(world)) == files(demo_store)
 
 
+@pytest.mark.soak
 def test_a_type_added_changes_no_question_of_the_others(world: Path, store: Path, demo_store: Path) -> None:
     without = QuestionSettings(types=tuple(name for name in TYPES if name not in ("difference", "whole_to_part")))
     build(store, config(world, questions=without))

@@ -41,6 +41,7 @@ def drawn(staged: Path, percent: float, seed: int = 0) -> list[str]:
     return [one.id for path in paths(staged) for one in originals(path, percent, seed, Bank.standard())]
 
 
+@pytest.mark.soak
 def test_nothing_of_a_hundred_leaves_all_files_as_they_are(staged: Path) -> None:
     before = {path: path.stat().st_ino for path in paths(staged)}
 

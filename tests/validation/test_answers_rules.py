@@ -14,6 +14,9 @@ from tests.validation.asking import alone, right_of
 from tests.validation.damage import damaged, doubling, first, setting
 from tests.validation.staged import Once, Row, Staged, keeping, questions, two_sources_in_few_files
 
+#: Each takes about a second: a campaign of their own, beside the mutation test of all rules.
+pytestmark = pytest.mark.soak
+
 _CHECKS = {"questions": answers.CHECKS}
 #: Rules about truth, which the oracle knows.
 _TRUE = ("answer_is_visible", "answer_is_complete", "answer_agrees_with_part_graph")

@@ -13,6 +13,9 @@ from tests.validation.asking import lists_of, right_of, written
 from tests.validation.damage import damaged
 from tests.validation.staged import Once, Row, Staged, edited, names, questions, two_sources_in_few_files
 
+#: Each takes about a second: a campaign of their own, beside the mutation test of all rules.
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture
 def staged(once: Once, tmp_path: Path) -> Staged:

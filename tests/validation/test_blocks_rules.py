@@ -12,6 +12,9 @@ from tests.validation.asking import a_block, set_values
 from tests.validation.damage import damaged, first, setting
 from tests.validation.staged import Once, Row, Staged, edited, names, questions, two_sources_in_few_files
 
+#: Each takes about a second: a campaign of their own, beside the mutation test of all rules.
+pytestmark = pytest.mark.soak
+
 _CHECKS = {"questions": blocks.OF_QUESTIONS, **blocks.CHECKS}
 
 

@@ -14,6 +14,9 @@ from tests.validation.damage import damaged, doubling, first, setting
 from tests.validation.renaming import HOSTILE, renamed
 from tests.validation.staged import Once, Row, Staged, edited, questions, two_sources_in_few_files
 
+#: Each takes about a second: a campaign of their own, beside the mutation test of all rules.
+pytestmark = pytest.mark.soak
+
 #: (folder) → the question that was damaged.
 Damage = Callable[[Path], set[str]]
 

@@ -14,6 +14,9 @@ from tests.docs.pages import DOCS, examples
 from tests.store.remote.conftest import new_bucket
 from tests.store.remote.server import Server
 
+#: A whole world is uploaded and read for it.
+pytestmark = pytest.mark.soak
+
 QUERIES = examples.queries(DOCS / "queries.md")
 
 

@@ -178,6 +178,7 @@ def check_killed(remote: Remote, folder: Path, points: Iterable[str], rounds: in
     assert any(made.kills) or rounds < 5
 
 
+@pytest.mark.soak
 def test_publishers_that_are_killed_harm_nothing_while_others_read(remote: Remote, tmp_path: Path) -> None:
     points = [f"after {UPLOAD}._put", f"before {UPLOAD}.unless_there", f"after {POINTER}._write"]
     check_killed(remote, tmp_path, points[:2], rounds=1, seed=int.from_bytes(os.urandom(4)))
