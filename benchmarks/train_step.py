@@ -76,7 +76,7 @@ def samples(folder: Path, size: Any, together: int, steps: int) -> list[list[lis
     rows = Rows(Path(about["rows"]))
     drawn = order.epoch_order(rows.views(), 0, 0, together)
     effective = order.Effective(size.batch, size.at_once)
-    dealt = [order.passes(drawn, rows.lengths(), step, effective) for step in range(steps)]
+    dealt = [order.passes(drawn, rows.lengths(), rows.views(), step, effective) for step in range(steps)]
     return [[[sample_of(rows[int(number)], shown) for number in one] for one in step] for step in dealt]
 
 
