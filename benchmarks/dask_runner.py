@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import own_process
 from benchmarks.questions import SHAPES, make
 from partonomy_data.pipeline.progress import Silent
 from partonomy_data.pipeline.workers import Executors, InProcess, pool
@@ -122,14 +122,8 @@ def at_most(measured: dict[str, Any], workers: int) -> float:
     return float(measured["cpu"] / (measured["cpu"] - sum(shards) + max(sum(shards) / workers, *shards)))
 
 
-def fresh(*arguments: object) -> dict[str, Any]:
-    """Runs a job in a process of its own; what it found."""
-    command = [sys.executable, __file__, "--job", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"it failed; run: {' '.join(command)}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+#: Runs one of this script's jobs in a process of its own; its figures.
+fresh = partial(own_process.fresh, __file__)
 
 
 def report(store: Path, workers: list[int]) -> None:

@@ -20,17 +20,18 @@ import argparse
 import contextlib
 import json
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import own_process
 
 SHAPES = ((75, 200), (534, 862))
 SIZES, LARGEST = (10_000, 100_000), 1_000_000
@@ -159,20 +160,8 @@ JOBS: Final[dict[str, Callable[[list[str]], dict[str, Any]]]] = {
 }
 
 
-def fresh(job: str, *arguments: Any) -> dict[str, Any]:
-    """Runs one of the jobs in a process of its own; its figures, with the process's peak memory as `mb`."""
-    command = [sys.executable, __file__, "--job", job, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"it failed; run: {' '.join(command)}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def peak_mb() -> float:
-    """The largest resident set of this process so far, in MB of 10⁶ bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+#: Runs one of this script's jobs in a process of its own; its figures.
+fresh = partial(own_process.fresh, __file__)
 
 
 def report(folder: Path, shapes: tuple[tuple[int, int], ...], sizes: tuple[int, ...], quick: bool) -> None:
@@ -219,7 +208,7 @@ def main() -> None:
     parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        print(json.dumps({**JOBS[options.job](options.arguments), "mb": peak_mb()}))
+        print(json.dumps({**JOBS[options.job](options.arguments), "mb": own_process.peak_mb()}))
         return
     shapes = tuple(shape for shape in SHAPES if options.shape in (None, f"{shape[0]}/{shape[1]}"))
     sizes = tuple(sorted(options.instances or SIZES)) + ((LARGEST,) if options.full else ())

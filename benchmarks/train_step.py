@@ -21,17 +21,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import own_process
 
 #: Questions about one view of a photograph that come in a step together.
 TOGETHER: Final = 6
@@ -89,7 +90,7 @@ def measured(folder: Path, name: str, what: str, way: str, together: int, thread
         size = SIZES[name]
         steps = samples(folder, size, together, size.steps + size.warm_up)
         work: Callable[[int], object] = world.step(way, steps) if what == "step" else world.choices(way, steps)
-        before = peak_mb()
+        before = own_process.peak_mb()
         walls, used = [], []
         for number in range(len(steps)):
             begun, spent = time.perf_counter(), time.process_time()
@@ -135,20 +136,8 @@ JOBS: Final[dict[str, Callable[[list[str]], Any]]] = {
 }
 
 
-def fresh(job: str, *arguments: Any) -> dict[str, Any]:
-    """Runs one of the jobs in a process of its own; its figures, with the process's peak memory as `mb`."""
-    command = [sys.executable, __file__, "--job", job, *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"it failed; run: {' '.join(command)}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-def peak_mb() -> float:
-    """The largest resident set of this process so far, in MB of 10⁶ bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+#: Runs one of this script's jobs in a process of its own; its figures.
+fresh = partial(own_process.fresh, __file__)
 
 
 def agree(found: dict[str, Any]) -> None:
@@ -219,7 +208,7 @@ def main() -> None:
     parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
-        print(json.dumps({**(JOBS[options.job](options.arguments) or {}), "mb": peak_mb()}))
+        print(json.dumps({**(JOBS[options.job](options.arguments) or {}), "mb": own_process.peak_mb()}))
         return
     with _folder() as folder:
         fresh("make", folder, *([options.root] if options.root else []))
