@@ -6,13 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from partonomy_data.errors import StoreError
 from partonomy_data.store import open, prune, rollback, verify, versions
+from partonomy_data.store.history import VersionInfo, by_age
 from partonomy_data.store.layout import Layout
 
 from .conftest import publish_tables
@@ -36,6 +41,11 @@ def several(root: Path, template: tuple[Path, list[str]]) -> tuple[Path, list[st
     return root, template[1]
 
 
+def info(version: str, parent: str | None, created: datetime) -> VersionInfo:
+    """A version of which nothing else is known."""
+    return VersionInfo(version, False, parent, {}, 0, created)
+
+
 def test_versions_are_listed_oldest_first_with_their_rows(several: tuple[Path, list[str]]) -> None:
     root, names = several
     infos = versions(root)
@@ -45,6 +55,31 @@ def test_versions_are_listed_oldest_first_with_their_rows(several: tuple[Path, l
     assert [info.created.timestamp() for info in infos] == [0, 3600, 7200, 10800]
     assert all(info.rows["parts"] == 27 and info.rows["attributes"] == 0 for info in infos)
     assert all(info.bytes > 1000 and info.damage == "" for info in infos)
+
+
+def test_versions_of_the_same_time_come_after_what_they_were_made_from(several: tuple[Path, list[str]]) -> None:
+    root, names = several
+    assert names != sorted(names), "else their names would do"
+    for name in names:
+        os.utime(Layout(root).manifest(name), (3600, 3600))
+    assert [info.version for info in versions(root)] == names
+    assert prune(root, 1) == names[:3]
+
+
+@given(st.permutations(range(8)), st.lists(st.integers(0, 2), min_size=1, max_size=8))
+def test_the_order_of_age_holds_for_any_names_and_times(names: list[int], steps: list[int]) -> None:
+    """A chain of versions whose clock may stand still."""
+    times = [datetime.fromtimestamp(seconds, UTC) for seconds in accumulate(steps)]
+    parents = [None, *map(str, names)]
+    chain = [info(str(name), parent, time) for name, parent, time in zip(names, parents, times, strict=False)]
+    assert by_age(sorted(chain, key=lambda one: one.version)) == chain
+
+
+def test_a_circle_of_parents_is_ordered_all_the_same() -> None:
+    """A version that was removed, and published again from its own grandchild, is nothing to hang on."""
+    time = datetime.fromtimestamp(0, UTC)
+    circle = [info("a", "c", time), info("b", "a", time), info("c", "b", time), info("d", "d", time)]
+    assert [one.version for one in by_age(circle[::-1])] == ["d", "a", "b", "c"]
 
 
 def test_what_is_no_version_is_not_listed_and_what_is_damaged_says_so(

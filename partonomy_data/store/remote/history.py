@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from partonomy_data.errors import StoreError
-from partonomy_data.store.history import GRACE_HOURS, VersionInfo
+from partonomy_data.store.history import GRACE_HOURS, VersionInfo, by_age
 from partonomy_data.store.layout import MANIFEST, VERSION_NAME
 from partonomy_data.store.remote import manifests, pointer
 from partonomy_data.store.remote.address import Address
@@ -31,10 +31,7 @@ def versions(address: Address) -> list[VersionInfo]:
 def _infos(bucket: Bucket, folders: Folders, current: str | None) -> list[VersionInfo]:
     names = [name for name, there in folders.items() if MANIFEST in there]
     infos = together(lambda name: _info(bucket, name, folders[name], name == current), names)
-    return sorted(
-        (info for info in infos if info is not None),
-        key=lambda info: (info.created, info.version),
-    )
+    return by_age([info for info in infos if info is not None])
 
 
 def _info(bucket: Bucket, name: str, there: Mapping[str, Listed], current: bool) -> VersionInfo | None:
