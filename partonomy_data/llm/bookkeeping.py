@@ -1,96 +1,75 @@
-"""Replies written down while further requests are on the way.
+"""Replies written down as they come, so that none is paid for twice, and yet not one by one where that takes long.
 
-Forcing a write to disk takes milliseconds, during which no other reply would be taken in. So a thread of its own does it,
-and does it once for all replies that have come in meanwhile.
+Forcing a write to disk takes from half a millisecond to ten. So it is done once for all replies that have come in since the
+last time; requests are sent, and answered, by another process or thread meanwhile.
 """
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from partonomy_data.llm.cache import AnswerStore
+
+#: Replies that are judged in one go: judging need not be on disk at once, and each transaction takes time.
+_TOGETHER: Final = 8
+#: Replies, and seconds, after which they are written even if nobody asks for it.
+_MOST: Final = 64
+_LONGEST_S: Final = 0.05
 
 T = TypeVar("T")
 B = TypeVar("B")
 
 
 class Bookkeeper(Generic[T, B]):
-    """A thread that books what it is given, and then looks at it. While it works, nobody else may use the store."""
+    """Books what it is given, and then looks at it."""
 
     def __init__(self, store: AnswerStore, book: Callable[[T], B], judge: Callable[[T, B], None]) -> None:
         """`book` writes one down; `judge` gets it, and what `book` returned, once that is on disk."""
         self._store, self._book, self._judge = store, book, judge
-        self._changed = threading.Condition()
         self._waiting: list[T] = []
-        self._unwritten, self._closed = 0, False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="answer store", daemon=True)
+        self._written: list[tuple[T, B]] = []
+        self._last = time.monotonic()
 
     def __enter__(self) -> Bookkeeper[T, B]:
-        self._thread.start()
         return self
 
-    def put(self, one: T) -> None:
-        """Has it booked soon. Raises what went wrong with an earlier one; if that was its judging, this is booked still."""
-        with self._changed:
-            self._waiting.append(one)
-            self._unwritten += 1
-            self._changed.notify_all()
-            self._raise()
+    @property
+    def unwritten(self) -> int:
+        """How many are not on disk yet."""
+        return len(self._waiting)
 
-    def until(self, most: int) -> None:
-        """Waits until at most so many are not on disk yet. Raises what kept one from being so."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._unwritten <= most or self._error is not None)
-            self._raise()
+    def put(self, one: T) -> None:
+        """Has it booked soon."""
+        self._waiting.append(one)
+        if len(self._waiting) >= _MOST or time.monotonic() - self._last >= _LONGEST_S:
+            self.write()
+
+    def write(self) -> None:
+        """Books what waits; it is on disk then. Judges what was booked, if it is enough to."""
+        self._write()
+        if len(self._written) >= _TOGETHER:
+            self._look_at()
+        self._last = time.monotonic()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Waits until all is written, whatever ended the block. Raises what kept it from being so."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join()
-        if error is not self._error:
-            self._raise()
+        """Books what came, whatever ended the block; judges it, too, unless that is what went wrong: a later run will."""
+        self._write()
+        self._look_at()
 
-    def _raise(self) -> None:
-        if self._error is not None:
-            raise self._error
+    def _write(self) -> None:
+        some, self._waiting = self._waiting, []
+        if some:
+            with self._store.together():
+                self._written += [(one, self._book(one)) for one in some]
 
-    def _work(self) -> None:
-        try:
-            while some := self._next():
-                self._write(some)
-        except BaseException as error:  # noqa: BLE001 - raised where `put`, `until` or the block's end is
-            self._failed(error)
-
-    def _next(self) -> list[T]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            some, self._waiting = self._waiting, []
-            return some
-
-    def _write(self, some: list[T]) -> None:
-        with self._store.together():
-            booked = [self._book(one) for one in some]
-        with self._changed:
-            self._unwritten -= len(some)
-            self._changed.notify_all()
-        if self._error is not None:
-            return
-        try:
+    def _look_at(self) -> None:
+        some, self._written = self._written, []
+        if some:
             with self._store.together(at_once=False):
-                for one, written in zip(some, booked, strict=True):
-                    self._judge(one, written)
-        except BaseException as error:  # noqa: BLE001 - what still comes was paid for as well, and is booked
-            self._failed(error)
-
-    def _failed(self, error: BaseException) -> None:
-        with self._changed:
-            self._error = self._error or error
-            self._changed.notify_all()
+                for one, booked in some:
+                    self._judge(one, booked)

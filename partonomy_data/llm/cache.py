@@ -37,6 +37,8 @@ FILE: Final = "answers.sqlite"
 #: Names in one query; SQLite admits a few more.
 _CHUNK: Final = 500
 _SECONDS_TO_WAIT: Final = 60.0
+#: Pages of 4 KiB in the log after which it is worked into the file: rarely, as all bookings wait for it meanwhile.
+_CHECKPOINT: Final = 8_000
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS calls (
     call_id TEXT PRIMARY KEY, request_key TEXT NOT NULL, purpose TEXT NOT NULL, request BLOB NOT NULL, reply BLOB,
@@ -45,7 +47,6 @@ CREATE INDEX IF NOT EXISTS calls_by_request ON calls (request_key);
 CREATE INDEX IF NOT EXISTS calls_waiting ON calls (call_id) WHERE status = 'received';
 CREATE TABLE IF NOT EXISTS places (
     call_id TEXT NOT NULL, place INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (call_id, place)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS places_by_item ON places (item);
 CREATE TABLE IF NOT EXISTS items (
     item TEXT PRIMARY KEY, state TEXT NOT NULL, value BLOB, reason TEXT, call_id TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -122,6 +123,7 @@ class AnswerStore:
             )
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
         if not tables:
             self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;")
             # Only the names: to open and close the file itself here would drop the locks that SQLite has on it.
@@ -148,17 +150,12 @@ class AnswerStore:
 
     def unjudged(self, keys: Sequence[str]) -> list[Booked]:
         """Calls with a reply that was never judged and that hold any of the items, oldest first."""
-        with self._reading():
-            (waiting,) = self._db.execute("SELECT count(*) FROM calls WHERE status = 'received'").fetchone()
-        if not waiting:
-            return []
-        query = (
-            "SELECT DISTINCT calls.rowid, call_id FROM places JOIN calls USING (call_id)"
-            " WHERE status = 'received' AND item IN ({})"
-        )
         # As they were booked: clocks may agree, or go back.
-        ids = sorted(set(self._in(keys, query)))
-        return [self.call(call_id) for _, call_id in ids]
+        query = "SELECT call_id FROM calls WHERE status = 'received' ORDER BY rowid"
+        with self._reading():
+            ids = [call_id for (call_id,) in self._db.execute(query).fetchall()]
+        wanted = set(keys)
+        return [call for call in map(self.call, ids) if not wanted.isdisjoint(call.items)]
 
     def call(self, call_id: str) -> Booked:
         """A call. Raises KeyError if there is none of this id."""
@@ -259,7 +256,15 @@ class AnswerStore:
 
     def calls_of(self, keys: Sequence[str]) -> list[str]:
         """The ids of all calls that hold any of the items, failed ones included, sorted."""
-        return sorted({one for (one,) in self._in(keys, "SELECT DISTINCT call_id FROM places WHERE item IN ({})")})
+        # An index of the places would be written to at random, page by page, with each booking; this is asked once a build.
+        with self._reading():
+            self._db.execute("CREATE TEMP TABLE wanted (item TEXT PRIMARY KEY) WITHOUT ROWID")
+            try:
+                self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((key,) for key in keys))
+                query = "SELECT DISTINCT call_id FROM places WHERE item IN wanted ORDER BY call_id"
+                return [call_id for (call_id,) in self._db.execute(query).fetchall()]
+            finally:
+                self._db.execute("DROP TABLE wanted")
 
     def table(self, call_ids: Collection[str]) -> pa.Table:
         """Some calls as rows of the table `llm_calls`, by their ids. Raises KeyError for an unknown one.

@@ -12,7 +12,7 @@ that was killed goes on with the very requests of an unbroken one, but for those
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -84,10 +84,11 @@ class Client:
         known = self._store.lookup(order)
         book.stored += sum(entry.state != "tried" for entry in known.values())
         failed: dict[str, str] = {}
-        self._send(brief, by_key, self._first(brief, by_key, order, known), failed)
+        self._send(brief, by_key, *self._first(brief, by_key, order, known), failed)
         known = self._store.lookup(order)
-        self._send(brief, by_key, self._second(brief, order, known), failed)
-        known = self._store.lookup(order)
+        if again := self._second(brief, order, known):
+            self._send(brief, by_key, len(again), again, failed)
+            known = self._store.lookup(order)
         return self._outcomes(brief, dict(zip((item.id for item in items), keys, strict=True)), known, failed)
 
     def calls(self) -> pa.Table:
@@ -121,16 +122,18 @@ class Client:
 
     def _first(
         self, brief: Brief[T], by_key: Mapping[str, Item], order: Sequence[str], known: Mapping[str, Entry]
-    ) -> list[_Sent]:
+    ) -> tuple[int, Iterator[_Sent]]:
         size = self._settings.pack or brief.pack
         packs = [order[at : at + size] for at in range(0, len(order), size)]
-        sent: list[_Sent] = []
-        for pack in packs:
-            new = [key for key in pack if key not in known]
-            if new:
-                asked = packing.request(brief, [by_key[key] for key in new], self._to)
-                sent.append((asked, dict(enumerate(new, 1)), True))
-        return sent
+        asked = [new for pack in packs if (new := [key for key in pack if key not in known])]
+
+        def made() -> Iterator[_Sent]:
+            # Each is made when it can be sent: that takes as long as a reply takes to be written down.
+            for new in asked:
+                sent = packing.request(brief, [by_key[key] for key in new], self._to)
+                yield sent, dict(enumerate(new, 1)), True
+
+        return len(asked), made()
 
     def _second(self, brief: Brief[T], order: Sequence[str], known: Mapping[str, Entry]) -> list[_Sent]:
         by_call: dict[str, list[str]] = defaultdict(list)
@@ -148,23 +151,24 @@ class Client:
         return sent
 
     def _send(
-        self, brief: Brief[T], by_key: Mapping[str, Item], requests: Sequence[_Sent], failed: dict[str, str]
+        self, brief: Brief[T], by_key: Mapping[str, Item], count: int, requests: Iterable[_Sent], failed: dict[str, str]
     ) -> None:
-        """Sends requests, and books and judges what comes."""
+        """Sends so many requests, and books and judges what comes."""
         if self._transport is None:
             self._plan(brief, requests)
             return
-        if not requests:
+        if not count:
             return
         if self._told is not None:
-            self._told.stage(f"asking: {brief.purpose}", len(requests))
+            self._told.stage(f"asking: {brief.purpose}", count)
         taken: list[_Sent] = []
         came = 0
 
         def affordable() -> Iterator[Request]:
             for one in requests:
                 # What isn't on disk yet is as good as on the way: a crash loses no more than may be on the way at once.
-                books.until(max(0, self._settings.concurrency - 1 - (len(taken) - came)))
+                if books.unwritten > max(0, self._settings.concurrency - 1 - (len(taken) - came)):
+                    books.write()
                 if not self.budget.set_aside(one[0]):
                     return
                 taken.append(one)
@@ -192,7 +196,7 @@ class Client:
                 came += 1
                 books.put((taken[number], outcome))
 
-    def _plan(self, brief: Brief[T], requests: Sequence[_Sent]) -> None:
+    def _plan(self, brief: Brief[T], requests: Iterable[_Sent]) -> None:
         book = self.ledger.of(brief.purpose)
         for request, _, _ in requests:
             sent = prompt_tokens(request)

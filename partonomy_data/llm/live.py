@@ -63,6 +63,16 @@ class _Flight:
     over: bool = False
     """Whether nothing more is to be sent."""
 
+    def come(self, timeout: float | None) -> list[tuple[int, Ended | BaseException]]:
+        """What has ended since; waits, if nothing has, for as long as it may."""
+        found = []
+        try:
+            found.append(self.ended.get(timeout=timeout))
+            while True:
+                found.append(self.ended.get_nowait())
+        except queue.Empty:
+            return found
+
 
 class Live:
     """A server. Nothing is opened before the first request; `close` lets go of all."""
@@ -97,17 +107,15 @@ class Live:
                 if not under_way and (last is not None or not more):
                     break
                 room = more and last is None and under_way < self._pace.limit
-                try:
-                    number, ended = flight.ended.get(timeout=self._pace.hold() if room else None)
-                except queue.Empty:
-                    continue
-                under_way -= 1
-                if isinstance(ended, BaseException):
-                    raise ended
-                if ended.mend is not None and last is None:
-                    last = ended
-                    loop.call_soon_threadsafe(self._give_up, flight)
-                yield number, ended.outcome
+                # All that has come is handed over before more is taken: who writes it down does so once.
+                for number, ended in flight.come(self._pace.hold() if room else None):
+                    under_way -= 1
+                    if isinstance(ended, BaseException):
+                        raise ended
+                    if ended.mend is not None and last is None:
+                        last = ended
+                        loop.call_soon_threadsafe(self._give_up, flight)
+                    yield number, ended.outcome
         finally:
             if under_way:
                 asyncio.run_coroutine_threadsafe(_cancelled(flight), loop).result()

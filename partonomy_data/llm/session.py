@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
+from partonomy_data.llm.apart import Apart
 from partonomy_data.llm.cache import AnswerStore
 from partonomy_data.llm.client import Client, Told
 from partonomy_data.llm.settings import LlmSettings
@@ -47,16 +49,15 @@ def client(
 def _transport(settings: LlmSettings, key: str | None, folder: Path) -> Transport:
     if settings.transport == "replay":
         return Replay()
-    try:
-        from partonomy_data.llm.batch import Batch
-        from partonomy_data.llm.live import Live
-    except ModuleNotFoundError as error:
+    if find_spec("openai") is None:
         raise UsageError(
-            f"--llm {settings.transport} needs {error.name}, which is not installed",
+            f"--llm {settings.transport} needs openai, which is not installed",
             mend="Run: pip install 'partonomy-data[llm]'",
-        ) from error
+        )
     key = key if key is not None else keys.find(settings)
     endpoint, timeout_s, tries = settings.endpoint, settings.timeout_s, settings.tries
     if settings.transport == "openai-batch":
+        from partonomy_data.llm.batch import Batch
+
         return Batch(folder, endpoint=endpoint, key=key, timeout_s=timeout_s, tries=tries)
-    return Live(endpoint=endpoint, key=key, concurrency=settings.concurrency, timeout_s=timeout_s, tries=tries)
+    return Apart(endpoint=endpoint, key=key, concurrency=settings.concurrency, timeout_s=timeout_s, tries=tries)
