@@ -179,6 +179,7 @@ def test_on_a_full_disk_prune_makes_room_and_a_rollback_that_has_none_changes_no
     assert stat.f_bavail * stat.f_frsize > 0
 
 
+@pytest.mark.soak
 def test_a_limit_on_the_size_of_files_is_met_like_a_full_disk(tmp_path: Path) -> None:
     """As `ulimit -f` and some quotas set it; where no disk can be mounted, this stands for one that is full."""
     source, store, unbroken = (tmp_path / name for name in ("source", "store", "unbroken"))

@@ -52,6 +52,7 @@ def record(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+@pytest.mark.soak
 def test_json_and_parquet_of_the_same_questions_are_answered_alike(leaky: Leaky, tmp_path: Path) -> None:
     tables, folder = leaky("edited")
     path = tmp_path / "questions.json"
