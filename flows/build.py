@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from prefect.utilities.annotations import quote
 
 from flows import events, tasks
 from flows.artifacts import publish_report
-from flows.parameters import Count, LanguageModel, Questions, Validation
+from flows.parameters import Cluster, Count, LanguageModel, Questions, Validation
 from flows.progress import ArtifactProgress
 from flows.refusing import failed, result
 from partonomy_data import config as settings
@@ -37,6 +38,7 @@ from partonomy_data.pipeline.keeping import Kept
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.reading import read
 from partonomy_data.pipeline.runs import BuildReport
+from partonomy_data.pipeline.workers import Executors, pool
 from partonomy_data.sources.base import Plan
 from partonomy_data.store.remote.state import local
 
@@ -62,6 +64,7 @@ def build_partonomy(
     verify: bool = False,
     config: str | None = None,
     demo: Literal["small", "medium", "large"] | None = None,
+    dask: Cluster | None = None,
 ) -> Any:
     """Reads the sources and publishes what they hold as a new version of the store at `root`.
 
@@ -70,6 +73,7 @@ def build_partonomy(
     `sources` and `images` map names to folders; `questions` and `llm` hold settings of the questions and of the language
     model, whose key is never one of them: `key_block` names a Secret block, `key_env` a variable of the worker. `config` is
     a YAML file with the same settings, which the others win over. `demo` draws a world of that size, if no source is given.
+    `dask` has the shards done by the workers of a Dask cluster: `local`, one of this machine, or the address of a scheduler.
     """
     try:
         here = local(root)
@@ -90,20 +94,27 @@ def build_partonomy(
         if demo is not None and not wanted.sources:
             drawn = prepare(here, size=demo, world_seed=0, photo_seed=0, workers=workers, progress=LISTENER.get())
             wanted = msgspec.structs.replace(wanted, sources=drawn.sources)
-        done = build(here, wanted, LISTENER.get(), KEEP.get())
+        done = build(here, wanted, LISTENER.get(), KEEP.get(), executors(dask, here, wanted))
     except PartonomyError as error:
         return failed(error)
     return Completed(message=f"{'published' if done.new else 'unchanged'}: version {done.version}", data=done)
 
 
-def build(root: Path, config: BuildConfig, listener: Progress, keep: Mapping[str, Kept] | None = None) -> BuildReport:
+def build(
+    root: Path,
+    config: BuildConfig,
+    listener: Progress,
+    keep: Mapping[str, Kept] | None = None,
+    executors: Executors = pool,
+) -> BuildReport:
     """The steps of `partonomy_data.pipeline.build`, each as a task."""
     progress = ArtifactProgress(listener)
     config = config.absolute()
     with ready(root, config) as workspace, model(root, config, progress, key=_secret(config)) as asked:
-        finished = read(root, config, workspace, asked, AsTasks(config, workspace, progress), progress, keep)
+        finished = read(root, config, workspace, asked, AsTasks(config, workspace, progress, executors), progress, keep)
         assembled: Assembled = result(tasks.stage_tables(quote(finished), return_state=True))
-        assembled = result(tasks.make_questions(quote(finished), quote(assembled), quote(progress), return_state=True))
+        given = quote(finished), quote(assembled), quote(progress), quote(executors)
+        assembled = result(tasks.make_questions(*given, return_state=True))
         assembled = result(tasks.validate(quote(finished), quote(assembled), quote(progress), return_state=True))
         done: BuildReport = result(tasks.publish(quote(finished), quote(assembled), return_state=True))
     announced = tasks.announce(root, done.version, return_state=True)
@@ -121,6 +132,7 @@ class AsTasks:
     config: BuildConfig
     workspace: steps.Workspace
     progress: Progress
+    executors: Executors
 
     def plan(self, name: str) -> Plan:
         """Looks at a source."""
@@ -129,9 +141,25 @@ class AsTasks:
 
     def read(self, plan: Plan, labels: Labels) -> list[ShardResult]:
         """Does all shards of a source."""
-        given = quote(plan), quote(labels), quote(self.config), quote(self.workspace), quote(self.progress)
+        about = quote(plan), quote(labels), quote(self.config), quote(self.workspace)
+        given = *about, quote(self.progress), quote(self.executors)
         made: list[ShardResult] = result(tasks.read_source(plan.source, *given, return_state=True))
         return made
+
+
+def executors(dask: str | None, root: Path, config: BuildConfig) -> Executors:
+    """Who does the shards: processes of this machine, or the workers of a Dask cluster. Raises UsageError without the extra."""
+    if dask is None:
+        return pool
+    try:
+        from flows.dask import cluster
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"it needs {error.name}, which is not installed",
+            where="dask",
+            mend="Run: pip install 'partonomy-data[dask]'",
+        ) from error
+    return partial(cluster, root, config.absolute(), None if dask == "local" else dask)
 
 
 def _secret(config: BuildConfig) -> str | None:

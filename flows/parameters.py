@@ -46,6 +46,8 @@ Count: TypeAlias = Annotated[int, Field(ge=1)]
 Version: TypeAlias = Annotated[str, Field(pattern=_WHOLE.format(VERSION_NAME.pattern))]
 #: The name of a trained model.
 ModelId: TypeAlias = Annotated[str, Field(pattern=_WHOLE.format(FOLDER_NAME.pattern))]
+#: `local`, or where the scheduler of a Dask cluster is, as in tcp://10.0.0.1:8786.
+Cluster: TypeAlias = Annotated[str, Field(pattern=_WHOLE.format(r"local|(tcp|tls|ucx|ws|wss)://[^\s/]+"))]
 Split: TypeAlias = Annotated[str, WithJsonSchema({"enum": list(SPLITS), "type": "string"})]
 
 Questions: TypeAlias = Annotated[dict[str, Any] | None, WithJsonSchema(schema(QuestionSettings, types=TYPES))]

@@ -19,7 +19,7 @@ from partonomy_data.pipeline import check, finish, pose, stage, steps
 from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.progress import Progress
 from partonomy_data.pipeline.reading import Finished
-from partonomy_data.pipeline.workers import pool
+from partonomy_data.pipeline.workers import Executors
 from partonomy_data.sources.base import Plan
 
 
@@ -61,11 +61,12 @@ def read_source(
     config: BuildConfig,
     workspace: steps.Workspace,
     progress: Progress,
+    executors: Executors,
 ) -> Any:
     """Does the source's shards, several at once, in a pool of its own: a retry must not meet a broken one."""
 
     def shards() -> list[ShardResult]:
-        with pool(config.workers) as executor:
+        with executors(config.workers) as executor:
             return steps.ingest_source(plan, labels, config, workspace, executor, progress)
 
     return refusing(shards)
@@ -86,11 +87,11 @@ def stage_tables(finished: Finished) -> Any:
     retries=2,
     **_SAFE_TO_REPEAT,
 )
-def make_questions(finished: Finished, assembled: Assembled, progress: Progress) -> Any:
+def make_questions(finished: Finished, assembled: Assembled, progress: Progress, executors: Executors) -> Any:
     """Splits the photographs, makes the questions, in a pool of processes of its own, and has some of them reworded."""
 
     def make() -> Assembled:
-        with pool(finished.config.workers) as executor:
+        with executors(finished.config.workers) as executor:
             return pose(finished, assembled, executor, progress)
 
     return refusing(make)

@@ -41,13 +41,11 @@ def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None,
 
 def pretrain_tiny(out: Path, *, config: Path | None) -> str:
     """Pre-trains the tiny parts, and names their folder. Raises ModelError."""
-    import sys
-
     from model import settings
     from model.tiny.job import TinyConfig, pretrain
 
     wanted = settings.load(config, TinyConfig) if config is not None else TinyConfig()
-    return str(pretrain(out, wanted, tell=lambda line: print(line, file=sys.stderr)))
+    return str(pretrain(out, wanted))
 
 
 def _model(root: Path, name: str) -> Path:

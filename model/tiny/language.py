@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,12 +10,19 @@ from torch import Tensor
 
 from model.plum import losses
 from model.plum.backbone import Backbone
+from model.tiny import regions
 from model.tiny.captions import Caption
+from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
 
-def loss_of(backbone: Backbone, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]]) -> tuple[Tensor, float]:
-    """Cross-entropy a token of the captions of scenes, and the share of tokens that the model would have said itself."""
+def loss_of(
+    backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]], seed: int
+) -> tuple[Tensor, dict[str, float]]:
+    """Cross-entropy a token of the captions of scenes of a seed's world, and of the parts in the photographs' cells.
+
+    Beside it the share of tokens that the model would have said itself, and of cells whose part it tells.
+    """
     pictures = [backbone.picture(one.image) for one in drawn]
     features = backbone.features(pictures)
     of = [number for number, captions in enumerate(said) for _ in captions]
@@ -34,4 +42,7 @@ def loss_of(backbone: Backbone, drawn: Sequence[Drawn], said: Sequence[Sequence[
     logits = backbone.logits(states[:, :-1][told])
     targets = texts.ids[:, 1:][told]
     right = float((logits.argmax(-1) == targets).float().mean())
-    return losses.language(logits, targets) / len(targets), right
+    maps = torch.stack(features)
+    grid = math.isqrt(maps.shape[1])
+    where, cells = regions.loss_of(head(maps.view(len(maps), grid, grid, -1)), regions.labels_of(drawn, seed))
+    return losses.language(logits, targets) / len(targets) + where, {"tokens": right, "regions": cells}

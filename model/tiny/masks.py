@@ -19,6 +19,8 @@ from model.plum import losses, pictures
 from model.plum.pictures import Placement
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Segmenter
+from model.tiny import regions
+from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
 #: Weight of the decoder's guess of its IoU, beside the mask's.
@@ -38,11 +40,17 @@ class MaskBatch:
     labels: Tensor
     """int64 (N, 2): 2 and 3 for corners, 1 for a point, -1 for none."""
     targets: Tensor
+    """Float32 (N, m, m): shares of the decoder's cells."""
     valid: Tensor
+    """bool (N, m, m)."""
+    regions: Tensor
+    """int64 (P, CELLS, CELLS): see `regions.labels_of`."""
 
 
-def batch_of(drawn: Sequence[Drawn], config: SamConfig, per_scene: int, rng: np.random.Generator) -> MaskBatch:
-    """Prompts of scenes, `per_scene` each."""
+def batch_of(
+    drawn: Sequence[Drawn], config: SamConfig, per_scene: int, seed: int, rng: np.random.Generator
+) -> MaskBatch:
+    """Prompts of scenes of a seed's world, `per_scene` each."""
     pixels, placements = pictures.prepare_all([one.image for one in drawn], config)
     masks, image_of, points, labels = [], [], [], []
     for number, (one, placement) in enumerate(zip(drawn, placements, strict=True)):
@@ -62,13 +70,17 @@ def batch_of(drawn: Sequence[Drawn], config: SamConfig, per_scene: int, rng: np.
         torch.tensor(labels),
         targets.coverage,
         targets.valid,
+        regions.labels_of(drawn, seed, placements),
     )
 
 
-def loss_of(segmenter: Segmenter, batch: MaskBatch, config: losses.LossConfig) -> tuple[Tensor, float]:
-    """The loss of a batch, and the mean IoU of its masks in the decoder's cells."""
+def loss_of(
+    segmenter: Segmenter, head: RegionHead, batch: MaskBatch, config: losses.LossConfig
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose part is told."""
     prompts, _ = segmenter.sam.prompt_encoder(points=(batch.points, batch.labels), boxes=None, masks=None)
-    decoded = segmenter.decode(segmenter.encode(batch.pixels), batch.image_of, prompts)
+    embeddings = segmenter.encode(batch.pixels)
+    decoded = segmenter.decode(embeddings, batch.image_of, prompts)
     sums = losses.of_masks(decoded.logits, batch.targets, batch.valid, config)
     with torch.no_grad():
         made, true = decoded.logits > 0, batch.targets > 0.5
@@ -77,7 +89,8 @@ def loss_of(segmenter: Segmenter, batch: MaskBatch, config: losses.LossConfig) -
     n = len(batch.image_of)
     guessed = (decoded.iou - iou).square().sum()
     loss = (config.overlap * sums["overlap"] + config.bce * sums["bce"] + _IOU * guessed) / n
-    return loss, float(iou.mean())
+    where, told = regions.loss_of(head(embeddings.permute(0, 2, 3, 1)), batch.regions)
+    return loss + where, {"iou": float(iou.mean()), "regions": told}
 
 
 def _mask(drawn: Drawn, rng: np.random.Generator) -> NDArray[np.bool_]:

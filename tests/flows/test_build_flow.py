@@ -35,3 +35,29 @@ def test_the_flow_publishes_what_the_library_does(tmp_path: Path) -> None:
     (line,) = [line for line in refused.stderr.splitlines() if line.startswith("partonomy: ")]
     assert "there is no such file or folder" in line
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_shards_may_be_done_by_a_cluster(tmp_path: Path) -> None:
+    """By workers of this machine; what is not there is refused in a line."""
+    pytest.importorskip("distributed")
+    source = paco.write(tmp_path / "paco")
+    expected = partonomy_data.build(
+        tmp_path / "library", BuildConfig(sources={"paco": SourceSetting(str(source))}, workers=1)
+    )
+    script = (
+        "import sys\n"
+        "from flows.build import build_partonomy\n"
+        "if __name__ == '__main__':\n"
+        "    for number, cluster in enumerate(sys.argv[3:]):\n"
+        "        given = {'root': f'{sys.argv[2]}-{number}', 'sources': {'paco': sys.argv[1]}, 'workers': 1}\n"
+        "        print(build_partonomy(**given, dask=cluster, return_state=True).message)\n"
+    )
+    (tmp_path / "run.py").write_text(script)
+    clusters = ["local", "tcp://127.0.0.1:9"]
+    command = [sys.executable, tmp_path / "run.py", source, tmp_path / "flow", *clusters]
+    done = subprocess.run(command, env=environment(tmp_path / "home"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made, refused = done.stdout.splitlines()
+    assert made == f"published: version {expected.version}"
+    assert "the Dask cluster at tcp://127.0.0.1:9: no scheduler answers" in refused

@@ -70,6 +70,8 @@ def test_all_settings_of_the_library_are_admitted_and_no_others(name: str, struc
         (build_partonomy, {"limit": 1.5}, "field 'limit'. Failure reason: 1.5 is not"),
         (build_partonomy, {"sources": ["/data"]}, "field 'sources'. Failure reason: ['/data'] is not"),
         (build_partonomy, {"demo": "huge"}, "field 'demo'. Failure reason: 'huge' is not"),
+        (build_partonomy, {"dask": "here"}, "field 'dask'. Failure reason: 'here' does not match"),
+        (refresh_partonomy, {"dask": "tcp://"}, "field 'dask'. Failure reason: 'tcp://' does not match"),
         (refresh_partonomy, {"root": None}, "field 'root'. Failure reason: None is not of type 'string'"),
         (train_plum, {"version": "../../etc/passwd"}, "field 'version'. Failure reason: '../../etc/passwd' does not"),
         (evaluate_plum, {"version": "0" * 16}, "Failure reason: 'model_id' is a required property"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,15 +24,24 @@ CONFIG = TinyConfig(
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    told: list[str] = []
-    return job.pretrain(tmp_path_factory.mktemp("tiny") / "parts", CONFIG, told.append), told
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return job.pretrain(tmp_path_factory.mktemp("tiny") / "parts", CONFIG)
+
+
+def in_this_process(folder: Path) -> str:
+    """Both tasks, one after the other; their logs."""
+    (folder / "made").mkdir(parents=True, exist_ok=True)
+    threads = torch.get_num_threads()
+    for work in job.TASKS.values():
+        work(CONFIG, folder)
+    torch.set_num_threads(threads)
+    return "".join((folder / f"{name}.jsonl").read_text() for name in job.TASKS)
 
 
 def test_points_and_boxes_ask_for_their_mask() -> None:
     sizes = sam.SamConfig.named("tiny")
     drawn = [scenes.draw(3, number) for number in range(4)]
-    batch = masks.batch_of(drawn, sizes, 8, np.random.default_rng(0))
+    batch = masks.batch_of(drawn, sizes, 8, 3, np.random.default_rng(0))
     cells = sizes.image_size / sizes.mask_size
     kinds = set()
     for points, labels, target in zip(batch.points, batch.labels, batch.targets, strict=True):
@@ -46,12 +56,12 @@ def test_points_and_boxes_ask_for_their_mask() -> None:
             assert abs(left - float(columns.min()) * cells) < slack
             assert abs(bottom - float(rows.max() + 1) * cells) < slack
     assert kinds == {(1, -1), (2, 3)}
-    again = masks.batch_of(drawn, sizes, 8, np.random.default_rng(0))
+    again = masks.batch_of(drawn, sizes, 8, 3, np.random.default_rng(0))
     assert torch.equal(again.points, batch.points)
 
 
-def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: tuple[Path, list[str]]) -> None:
-    folder, told = made
+def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) -> None:
+    folder = made
     weights = [folder / "sam_tiny.safetensors", folder / "lmm" / "model.safetensors"]
     assert sum(path.stat().st_size for path in weights) <= 4 * 2**20
     backbone = Backbone.load(folder / "lmm").eval()
@@ -65,23 +75,54 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: tuple[Pa
     sam.load_official(weights[0], "tiny")
     config = PlumConfig(str(folder / "lmm"), sam=str(weights[0]), spans=SpanExtractorConfig(heads=4))
     assert saving.build(config).feedback is not None
-    assert [line.split(":")[0] for line in told] == ["masks", "captions"]
 
 
-def test_the_log_has_each_step_and_the_losses_fall(made: tuple[Path, list[str]]) -> None:
-    lines = [json.loads(line) for line in (made[0] / "pretraining.jsonl").read_text().splitlines()]
+def test_the_log_has_each_step_and_the_losses_fall(made: Path) -> None:
+    lines = [json.loads(line) for line in (made / "pretraining.jsonl").read_text().splitlines()]
     for task in ("masks", "captions"):
         losses = [line["loss"] for line in lines if line["task"] == task]
         assert len(losses) == 4
         assert min(losses[2:]) < losses[0]
 
 
-def test_the_same_settings_give_the_same_parts(made: tuple[Path, list[str]], tmp_path: Path) -> None:
-    again = job.pretrain(tmp_path / "parts", CONFIG, lambda _: None)
-    for name in ("pretraining.jsonl", "lmm/tokenizer.json"):
-        assert (again / name).read_bytes() == (made[0] / name).read_bytes()
+def test_one_after_the_other_or_at_once_they_are_the_same(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_this_process(tmp_path) == (made / "pretraining.jsonl").read_text()
+    for name in ("sam_tiny.safetensors", "lmm/model.safetensors", "lmm/tokenizer.json"):
+        assert (tmp_path / "made" / name).read_bytes() == (made / name).read_bytes()
+    told = [line for line in capsys.readouterr().err.splitlines() if ": step " in line]
+    assert [line.split(",")[0] for line in told] == ["masks: step 4 of 4", "captions: step 4 of 4"]
 
 
-def test_a_folder_that_is_there_is_not_written_over(made: tuple[Path, list[str]]) -> None:
+def test_a_run_that_was_cut_short_goes_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in step 3, with a state of after step 2 and a log that says more."""
+    monkeypatch.setattr("model.tiny.learning._SAVED", 2)
+    loss_of = masks.loss_of
+
+    def killed(*given: Any) -> Any:
+        if count.pop():
+            raise KeyboardInterrupt
+        return loss_of(*given)
+
+    count = [True, False, False, False]
+    monkeypatch.setattr(masks, "loss_of", killed)
+    with pytest.raises(KeyboardInterrupt):
+        in_this_process(tmp_path)
+    with (tmp_path / "masks.jsonl").open("a") as log:
+        log.write("what came after")
+    count[:] = [False, False]
+    assert in_this_process(tmp_path) == (made / "pretraining.jsonl").read_text()
+    assert (tmp_path / "made" / "sam_tiny.safetensors").read_bytes() == (made / "sam_tiny.safetensors").read_bytes()
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "parts.run").mkdir()
+    (tmp_path / "parts.run" / "settings.json").write_text("{}")
+    with pytest.raises(ModelError, match="holds a run of other settings"):
+        job.pretrain(tmp_path / "parts", CONFIG)
+
+
+def test_a_folder_that_is_there_is_not_written_over(made: Path) -> None:
     with pytest.raises(ModelError, match="is there already"):
-        job.pretrain(made[0], CONFIG)
+        job.pretrain(made, CONFIG)
