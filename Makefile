@@ -50,6 +50,7 @@ bench: setup
 	$(BIN)/python benchmarks/refresh.py
 	$(BIN)/python benchmarks/llm_throughput.py
 	$(BIN)/python benchmarks/train_step.py
+	$(BIN)/python benchmarks/evaluate.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -o timeout=7200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from model.plum.errors import ModelError
@@ -14,7 +15,7 @@ def train(root: Path, *, config: Path, version: str | None, out: Path | None, dr
     """Trains, and names the model's folder; with `dry_run`, says what that would take. Raises ModelError."""
     from model.training.config import load
 
-    wanted = load(_config(config))
+    wanted = load(config_file(config))
     version_here(root, version)
     if dry_run:
         from model.training.planning import plan
@@ -39,6 +40,25 @@ def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None,
     return asking.as_json(came_to, picture) if form == "json" else asking.as_text(came_to, picture)
 
 
+def evaluate(
+    root: Path, *, model: str, split: str | None, version: str | None, config: Path | None, limit: int | None
+) -> str:
+    """Measures a model or a baseline, and gives the main metrics as a table. Raises ModelError."""
+    import sys
+
+    from model.evaluation import job
+
+    wanted = job.from_file(config, split)
+    if limit is not None:
+        wanted = replace(wanted, predictions=replace(wanted.predictions, limit=limit))
+    version_here(root, version)
+
+    def told(done: int, of: int) -> None:
+        print(f"{done} of {of} questions", file=sys.stderr)
+
+    return job.as_text(job.evaluate(root, model, wanted, version=version, told=told))
+
+
 def pretrain_tiny(out: Path, *, config: Path | None) -> str:
     """Pre-trains the tiny parts, and names their folder. Raises ModelError."""
     from model import settings
@@ -58,7 +78,7 @@ def _model(root: Path, name: str) -> Path:
     raise ModelError("there is no such model", where=name, mend=known)
 
 
-def _config(path: Path) -> Path:
+def config_file(path: Path) -> Path:
     """A file of settings; one of the package's own by its name alone (`tiny`, `plum-7b`)."""
     shipped = Path(__file__).parent / "configs" / f"{path}.yaml"
     return shipped if not path.exists() and shipped.is_file() else path

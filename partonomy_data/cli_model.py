@@ -14,7 +14,7 @@ from partonomy_data.errors import UsageError
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    for command in (train, ask, pretrain_tiny):
+    for command in (train, evaluate, ask, pretrain_tiny):
         app.command()(command)
 
 
@@ -53,6 +53,25 @@ def ask(
     """Asks a trained model about a photograph: a text whose parts are named, and a mask of each."""
     command = _found("ask")
     print(command(root, image=image, question=question, model=model, out=out, answer=answer, form=form))
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A trained model (its folder, or its name in the store), or a baseline: random, oracle, first, …"
+        ),
+    ],
+    root: Root,
+    split: Annotated[str | None, typer.Option(help="Of the questions; test if not given.")] = None,
+    version: Version = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many questions, always the same.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
+    state: State = None,
+) -> None:
+    """Measures a model on the questions of a split: choices, masks, names; with intervals, by type and slice."""
+    command = _found("evaluate")
+    print(command(local(root, state), model=model, split=split, version=version, config=config, limit=limit))
 
 
 def pretrain_tiny(

@@ -29,10 +29,18 @@ class View:
     left: int
     top: int
     """Where its upper left pixel lies in the photograph."""
+    size: tuple[int, int]
+    """(h, w) of the photograph."""
 
     def of(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A mask (h, w) of the photograph, cut to the view."""
         return mask[self.top : self.top + self.image.height, self.left : self.left + self.image.width]
+
+    def back(self, mask: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """A mask (h, w) of the view as one of the photograph, 0 outside of the view."""
+        whole = np.zeros(self.size, np.uint8)
+        self.of(whole)[:] = mask != 0
+        return whole
 
 
 class Photographs:
@@ -64,19 +72,20 @@ class Photographs:
 
 def view_of(photograph: Image.Image, referent: str, region: Sequence[float] | None) -> View:
     """The view that a question asks about. `region` is its box, x, y, width, height in pixels."""
+    size = (photograph.height, photograph.width)
     if region is None or referent == "unique":
-        return View(photograph, 0, 0)
+        return View(photograph, 0, 0, size)
     x, y, width, height = region
     left, top = max(0, int(np.floor(x))), max(0, int(np.floor(y)))
     right, bottom = min(photograph.width, int(np.ceil(x + width))), min(photograph.height, int(np.ceil(y + height)))
     if right <= left or bottom <= top:
         raise ModelError(f"the region {list(region)} is outside of its photograph")
     if referent == "crop":
-        return View(photograph.crop((left, top, right, bottom)), left, top)
+        return View(photograph.crop((left, top, right, bottom)), left, top, size)
     drawn = photograph.copy()
     around = (left - _MARGIN, top - _MARGIN, right + _MARGIN, bottom + _MARGIN)
     ImageDraw.Draw(drawn).rectangle(around, outline=_RED, width=_LINE)
-    return View(drawn, 0, 0)
+    return View(drawn, 0, 0, size)
 
 
 def find(root: Path, manifest: Mapping[str, Any], given: Mapping[str, str], uris: Mapping[str, str]) -> Photographs:

@@ -3,7 +3,7 @@
 They are made from whatever sources write, checked and measured in bulk, and combined without going dense.
 """
 
-from partonomy_data.masks.algebra import area, box, containment, equal, intersection, iou, union
+from partonomy_data.masks.algebra import area, areas, box, containment, equal, intersection, iou, union
 from partonomy_data.masks.encoding import Encoded, encode, encode_many
 from partonomy_data.masks.guard import Measured, from_compressed, measure
 from partonomy_data.masks.polygons import from_polygons
@@ -18,6 +18,7 @@ __all__ = [
     "RleJson",
     "Segmentation",
     "area",
+    "areas",
     "box",
     "containment",
     "decode",

@@ -7,6 +7,7 @@ masks, see `guard.measure`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,22 @@ from pycocotools import mask as coco_mask
 from partonomy_data.errors import MaskError
 from partonomy_data.masks.rle import Rle, to_coco
 
+#: pycocotools' `area` overflows above this under NumPy 2.
+_MOST_AREAS: Final = 255
+
 
 def area(rle: Rle) -> int:
     """Pixels of the mask."""
     return int(coco_mask.area(to_coco(rle)))
+
+
+def areas(masks: Sequence[Rle]) -> NDArray[np.int64]:
+    """Pixels of each of n masks, of any sizes: int64 (n,)."""
+    found = np.zeros(len(masks), np.int64)
+    for start in range(0, len(masks), _MOST_AREAS):
+        some = masks[start : start + _MOST_AREAS]
+        found[start : start + len(some)] = coco_mask.area([to_coco(rle) for rle in some])
+    return found
 
 
 def box(rle: Rle) -> tuple[int, int, int, int]:

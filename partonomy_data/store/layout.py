@@ -13,6 +13,7 @@ VERSION_NAME: Final = re.compile(r"[0-9a-f]{16}")
 FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MANIFEST: Final = "manifest.json"
 CARD: Final = "README.md"
+CROISSANT: Final = "croissant.json"
 
 
 @dataclass(frozen=True, slots=True)

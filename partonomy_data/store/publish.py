@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from partonomy_data.errors import StoreError
-from partonomy_data.store import catalog, manifest, parquet
+from partonomy_data.store import catalog, croissant, manifest, parquet
 from partonomy_data.store.files import (
     files_under,
     fsync_folder,
@@ -33,7 +33,7 @@ from partonomy_data.store.files import (
     sha256_of_all,
     write_text,
 )
-from partonomy_data.store.layout import CARD, MANIFEST, Layout
+from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, Layout
 from partonomy_data.store.lock import pointer_lock
 from partonomy_data.store.manifest import FileEntry
 from partonomy_data.store.pointer import read_current, set_current
@@ -64,12 +64,13 @@ def publish(
     `staged` lies on the store's file system (in `work/`) and holds `<table>/**/*.parquet`, written by
     `parquet.write`, and nothing else; tables that are missing get an empty file. It is gone afterwards. `given` is
     what the manifest says beside the version's name, parent, rows and files. `extras` are further texts at the top
-    of the version's folder by file name (`croissant.json`). With `instead_of` it follows on that version, and becomes
-    the current one only if that one is it. `before` is called when all is there, and CURRENT has yet to move. Where `root`
-    is the state of a store on S3, it is published there first. Raises StoreError if the staged folder isn't as it should
-    be, or can't be published on S3, and OSError if the disk is full; the store is as it was then.
+    of the version's folder by file name; `croissant.json` is made of the manifest unless it is among them. With
+    `instead_of` it follows on that version, and becomes the current one only if that one is it. `before` is called when
+    all is there, and CURRENT has yet to move. Where `root` is the state of a store on S3, it is published there first.
+    Raises StoreError if the staged folder isn't as it should be, or can't be published on S3, and OSError if the disk is
+    full; the store is as it was then.
     """
-    texts = {MANIFEST, CARD, *(extras or {})}
+    texts = {MANIFEST, CARD, CROISSANT, *(extras or {})}
     entries = entries_of(staged, texts)
     version = manifest.version_name(entries)
     root.mkdir(parents=True, exist_ok=True)
@@ -82,7 +83,8 @@ def publish(
         with ExitStack() as stack:
             if new:
                 content = manifest.content(given, entries, instead_of or read_current(root))
-                stack.enter_context(_put(root, staged, version, {**(extras or {}), CARD: readme}, content))
+                tops = {CROISSANT: croissant.text(content), **(extras or {}), CARD: readme}
+                stack.enter_context(_put(root, staged, version, tops, content))
             if moves:
                 stack.enter_context(catalog.following(root, version))
             if before is not None:

@@ -43,7 +43,7 @@ def sample(number: int) -> Sample:
         sample_id=f"question {number}",
         photograph="0" * 64,
         view_id="view",
-        view=View(image, 0, 0),
+        view=View(image, 0, 0, (image.height, image.width)),
         question="Which visible parts does the airplane have?",
         answer=answer,
         history=history,

@@ -36,6 +36,15 @@ def test_area_and_box_are_those_of_the_pixels(bitmap: Bitmaps) -> None:
     assert list(masks.box(rle)) == box_of(bitmap)
 
 
+def test_areas_of_many_masks_of_any_sizes_are_those_of_each() -> None:
+    generator = np.random.default_rng(0)
+    stack = [generator.random((3 + at % 4, 5)) < 0.5 for at in range(600)]
+    found = masks.areas([masks.from_bitmap(bitmap) for bitmap in stack])
+    assert found.dtype == np.int64
+    assert found.tolist() == [int(bitmap.sum()) for bitmap in stack]
+    assert masks.areas([]).tolist() == []
+
+
 def test_a_run_that_goes_on_in_the_next_column_makes_the_box_as_high_as_the_image() -> None:
     bitmap = np.zeros((5, 4), np.bool_)
     bitmap[4, 1] = bitmap[0, 2] = True

@@ -306,8 +306,9 @@ def test_a_kill_around_any_rename_leaves_the_old_version_or_the_new_and_a_second
                 assert publish_tables(published, seed=1) == new
                 same_but_for_parent(layout.version(new), unbroken)
                 restart(published, old, new)
-    # README.md, manifest.json, the version itself and CURRENT are renamed, then catalog.duckdb: before and after each.
-    assert seen == [old] * 7 + [new] * 4
+    # croissant.json, README.md, manifest.json, the version itself and CURRENT are renamed, then catalog.duckdb: before and
+    # after each.
+    assert seen == [old] * 9 + [new] * 4
 
 
 def same_but_for_parent(folder: Path, other: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from partonomy_data import ids
 from partonomy_data.store.catalog import quoted
 from partonomy_data.store.files import files_under, is_leftover
-from partonomy_data.store.layout import CARD, MANIFEST
+from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST
 from partonomy_data.store.manifest import is_table_file
 from partonomy_data.store.parquet import ROWS_PER_GROUP
 from partonomy_data.validation.rules.common import found
@@ -21,7 +21,7 @@ from partonomy_data.validation.subject import Subject, damage
 from schemas.tables import TABLES
 
 #: What lies at the top of a version's folder.
-_TEXTS: Final = frozenset({MANIFEST, CARD, "croissant.json"})
+_TEXTS: Final = frozenset({MANIFEST, CARD, CROISSANT})
 #: Characters of a question's id that stand for those that are asked together, which lie together.
 _UNIT: Final = len("qst_") + 12
 

@@ -59,7 +59,7 @@ def test_what_a_version_shares_with_the_one_before_is_copied_by_the_server(remot
     remote.publish(1)
     counts = server.control()
     assert counts["copied"] == TABLE_FILES - 1, "all but the parts"
-    assert counts["PUT"] == 1 + 2 + 3, "the parts, card and manifest, CURRENT and the probes"
+    assert counts["PUT"] == 1 + 3 + 3, "the parts, card, Croissant and manifest, CURRENT and the probes"
 
 
 def test_a_version_that_is_there_is_not_uploaded_again(remote: Remote, server: Server) -> None:

@@ -1,0 +1,1 @@
+"""What can be measured: PLUM, and baselines beside which it is read."""

@@ -1,0 +1,126 @@
+"""Answers that need no model: what is reached by chance, by a habit, and by knowing the truth.
+
+A number is read beside these. Random and the habits are at chance on balanced questions, or the questions are wrong; the oracle
+is at 1 everywhere, or the measurement is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from model.evaluation.asking import Asked, Chosen, Part, Said
+from model.evaluation.questions import Posed
+
+
+class Random:
+    """A choice by key, each as often as any other; no masks."""
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self._seed = seed
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        """By the question's id, the place of its turn, and the seed."""
+        return [Chosen(self._number(one) % len(one.choices)) for one in asked]
+
+    def _number(self, one: Asked) -> int:
+        told = f"{self._seed}/{one.question_id}/{len(one.history)}"
+        return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big")
+
+    def segment(
+        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Said | None]:
+        """None."""
+        return [None] * len(asked)
+
+    def tag(self, asked: Sequence[Asked], answers: Sequence[str]) -> list[tuple[tuple[int, int], ...] | None]:
+        """None."""
+        return [None] * len(asked)
+
+    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
+        """None."""
+        return [None] * len(asked)
+
+
+class Habit(Random):
+    """Always the choice that is the most, or the least, of something that can be told without the photograph."""
+
+    def __init__(self, name: str) -> None:
+        """One of `HABITS`."""
+        super().__init__()
+        self.name = name
+        self._score = HABITS[name]
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        """The choice of the highest score; where several have it, none."""
+        found: list[Chosen | None] = []
+        for one in asked:
+            scores = self._score(one.choices)
+            best = [place for place, score in enumerate(scores) if score == max(scores)]
+            found.append(Chosen(best[0] if len(best) == 1 else None, tuple(scores)))
+        return found
+
+
+def _central(choices: Sequence[str]) -> list[float]:
+    """How many words each shares with the others: the most central is what a set of edits was made from."""
+    words = [set(text.lower().replace(",", " ").replace(".", " ").split()) for text in choices]
+    return [float(sum(len(own & other) for other in words) - len(own)) for own in words]
+
+
+HABITS: Final[Mapping[str, Callable[[Sequence[str]], list[float]]]] = {
+    "first": lambda choices: [-float(place) for place in range(len(choices))],
+    "longest": lambda choices: [float(len(text)) for text in choices],
+    "shortest": lambda choices: [-float(len(text)) for text in choices],
+    "central": _central,
+}
+
+
+class Oracle:
+    """The truth, which the protocol tells it beforehand: right choices, true masks, true answers."""
+
+    name = "oracle"
+
+    def __init__(self) -> None:
+        self._posed: dict[str, Posed] = {}
+
+    def told(self, posed: Sequence[Posed]) -> None:
+        """What is about to be asked."""
+        self._posed = {one.question_id: one for one in posed}
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        """The right choice."""
+        found: list[Chosen | None] = []
+        for one in asked:
+            posed = self._posed[one.question_id]
+            turn = posed.second if one.history else posed.first
+            assert turn is not None
+            found.append(Chosen(posed.shuffled[turn].index(posed.turns[turn].correct)))
+        return found
+
+    def segment(
+        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Said | None]:
+        """The true masks."""
+        return self.say(asked)
+
+    def tag(self, asked: Sequence[Asked], answers: Sequence[str]) -> list[tuple[tuple[int, int], ...] | None]:
+        """The true spans."""
+        turns = [self._posed[one.question_id].turns["parts"] for one in asked]
+        return [tuple((start, end) for start, end, _ in sample.spans) for sample in turns]
+
+    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
+        """The true answer and its masks."""
+        found: list[Said | None] = []
+        for one in asked:
+            sample = self._posed[one.question_id].turns["parts"]
+            parts = [
+                Part(start, end, np.asarray(mask, bool), 1.0)
+                for (start, end, _), mask in zip(sample.spans, sample.masks, strict=True)
+            ]
+            found.append(Said(sample.answer, tuple(parts)))
+        return found

@@ -1,0 +1,257 @@
+"""Predictions on a split: what a model is asked, what is kept of it, and that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from model.evaluation import predicting
+from model.evaluation.adapters.baselines import HABITS, Habit, Oracle, Random
+from model.evaluation.asking import Asked, Chosen, Model, Part, Said
+from model.evaluation.predicting import PredictionConfig
+from model.plum.errors import ModelError
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.reader import Store
+from partonomy_data.store.reader import open as open_store
+
+TWO_TURNS = ("part_to_whole", "whole_to_part")
+
+
+@pytest.fixture(scope="module")
+def store(demo_store: Path) -> Iterator[Store]:
+    with open_store(demo_store) as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(store: Store, tmp_path: Path, demo_store: Path) -> Any:
+    """`run(model, …)`: the rows of its predictions, with the questions' own; nothing is written to the shared store."""
+    (tmp_path / "runs").symlink_to(demo_store / "runs")
+
+    def predictions(model: Model, **settings: Any) -> list[dict[str, Any]]:
+        done = predicting.run(store, Layout(tmp_path), model, PredictionConfig(**settings))
+        assert not done.left_out
+        rows: list[dict[str, Any]] = pq.read_table(done.path).to_pylist()
+        asked = {row["question_id"]: row for row in store.table("questions").to_pylist()}
+        return [{**row, "asked": asked[row["question_id"]]} for row in rows]
+
+    return predictions
+
+
+class Recorder(Random):
+    """Takes the choice that its key says, with masks of its own, and remembers what it was asked."""
+
+    name = "recorder"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Asked] = []
+        self.segmented: list[Asked] = []
+        self.said: list[Asked] = []
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        self.asked += asked
+        return super().choose(asked)
+
+    def segment(
+        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Said | None]:
+        self.segmented += asked
+        found: list[Said | None] = []
+        for one, text, places in zip(asked, answers, spans, strict=True):
+            all_of_it = np.ones((one.image.height, one.image.width), bool)
+            found.append(Said(text, tuple(Part(*place, all_of_it) for place in places)))
+        return found
+
+    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
+        self.said += asked
+        return [None] * len(asked)
+
+
+def test_the_oracle_is_right_everywhere(run: Any, store: Store) -> None:
+    rows = run(Oracle(), split="train", limit=60)
+    assert len(rows) == 120
+    for row in rows:
+        asked = row["asked"]
+        assert row["correct"]
+        assert row["choice"] == asked["correct_index"]
+        if asked["question_type"] in TWO_TURNS:
+            assert row["object_choice"] == asked["correct_object_index"]
+        else:
+            assert row["object_choice"] is None
+        right = asked["choices"][asked["correct_index"]]
+        assert row["text"] == right["text"]
+        assert [one["part"] for one in row["iou"]] == sorted({one["part"] for one in right["spans"]})
+        assert all(one["iou"] == 1.0 for one in row["iou"])
+        assert {(one["start"], one["end"], one["part"]) for one in row["spans"]} == {
+            (one["start"], one["end"], one["part"]) for one in right["spans"]
+        }
+    assert {row["asked"]["question_type"] for row in rows} >= {"identification", "part_to_whole"}
+
+
+def test_masks_lie_in_the_photograph_where_the_parts_do(run: Any, store: Store) -> None:
+    """Those of a question that shows a crop too."""
+    rows = [row for row in run(Oracle(), split="train", limit=120) if row["conditioning"] == "oracle"]
+    assert {row["asked"]["referent"] for row in rows} >= {"unique", "crop"}
+    sizes = {row["image_id"]: (row["height"], row["width"]) for row in store.table("images").to_pylist()}
+    boxes = {row["part_id"]: row["mask"]["counts"] for row in store.table("parts").to_pylist()}
+    alone = {
+        (row["question_id"], row["part_category"]): boxes[row["part_ids"][0]]
+        for row in store.table("question_masks").to_pylist()
+        if len(row["part_ids"]) == 1
+    }
+    compared = 0
+    for row in rows:
+        for mask in row["masks"]:
+            assert (mask["height"], mask["width"]) == sizes[row["asked"]["image_id"]]
+            if (row["question_id"], mask["part"]) in alone:
+                assert mask["counts"] == alone[row["question_id"], mask["part"]]
+                compared += 1
+    assert compared > 50
+
+
+@pytest.mark.parametrize("name", sorted(HABITS))
+def test_no_habit_is_above_chance_on_balanced_questions(run: Any, name: str) -> None:
+    """Exactly, as the k questions of a block show the same choices, each right once; a tie is wrong."""
+    rows = [
+        row for row in run(Habit(name), split="train") if row["conditioning"] == "oracle" and row["asked"]["balanced"]
+    ]
+    assert len(rows) > 20
+    chance = sum(1 / len(row["asked"]["choices"]) for row in rows)
+    assert sum(row["correct"] for row in rows) <= chance + (2 * chance**0.5 if name == "first" else 1e-9)
+
+
+def test_choices_are_shown_in_an_order_of_each_question_and_the_same_again(run: Any, store: Store) -> None:
+    first, again, other = Recorder(), Recorder(), Recorder()
+    for model, seed in ((first, 0), (again, 0), (other, 1)):
+        run(model, split="train", seed=seed)
+    shown = [[one.choices for one in model.asked] for model in (first, again, other)]
+    assert shown[0] == shown[1]
+    assert shown[0] != shown[2]
+    assert [sorted(one) for one in shown[0]] == [sorted(one) for one in shown[2]]
+    right = {
+        row["question_id"]: row["choices"][row["correct_index"]]["text"]
+        for row in store.table("questions").to_pylist()
+        if len(row["choices"]) == 5
+    }
+    places = Counter(
+        one.choices.index(right[one.question_id])
+        for one in first.asked
+        if one.question_id in right and right[one.question_id] in one.choices
+    )
+    assert len(places) == 5
+    assert max(places.values()) < 0.3 * sum(places.values())
+
+
+def test_second_turns_follow_the_true_answer_and_the_models_own(run: Any) -> None:
+    model = Recorder()
+    rows = {(row["question_id"], row["conditioning"]): row for row in run(model, split="train", types=TWO_TURNS)}
+    kinds = {row["asked"]["question_type"] for row in rows.values()}
+    assert kinds == set(TWO_TURNS)
+    seconds = [one for one in model.asked if one.history]
+    assert len(seconds) == len(rows)
+    histories = Counter((one.question_id, one.history[0].answer) for one in seconds)
+    for (question_id, conditioning), row in rows.items():
+        asked = row["asked"]
+        whole = asked["question_type"] == "whole_to_part"
+        choices = asked["object_choices"] if whole else asked["choices"]
+        place = row["object_choice"] if whole else row["choice"]
+        if conditioning == "oracle":
+            place = asked["correct_object_index"] if whole else asked["correct_index"]
+        assert histories[question_id, choices[place]["text"]] >= 1
+        # The first of the two turns is asked once, whatever follows.
+        assert (
+            rows[question_id, "oracle"]["object_choice" if whole else "choice"]
+            == row["object_choice" if whole else "choice"]
+        )
+    of_parts = {one.question_id: one for one in model.segmented}
+    for (question_id, _), row in rows.items():
+        history = of_parts[question_id].history
+        assert len(history) == (row["asked"]["question_type"] == "whole_to_part")
+        if history:
+            assert history[0].answer == row["asked"]["object_choices"][row["asked"]["correct_object_index"]]["text"]
+
+
+def test_a_surplus_name_and_a_missing_one_count_nothing(run: Any) -> None:
+    """The whole photograph for each true name, under the oracle: their IoU are the parts' shares of it."""
+    rows = run(Recorder(), split="test", types=("identification",), limit=20)
+    for row in rows:
+        if row["conditioning"] == "predicted":
+            assert row["text"] is row["masks"] is row["iou"] is None
+        else:
+            assert all(0 < one["iou"] < 0.9 for one in row["iou"])
+
+
+@pytest.mark.parametrize("together", [1, 3, 64])
+def test_how_many_are_asked_together_changes_nothing(run: Any, together: int) -> None:
+    rows = run(Recorder(), split="test", limit=30, at_once=together)
+    assert rows == run(Recorder(), split="test", limit=30, at_once=7)
+
+
+class Killed(Recorder):
+    """Ends in the midst of the third file."""
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        if len({one.question_id for one in self.asked}) > 12:
+            raise KeyboardInterrupt
+        return super().choose(asked)
+
+
+def test_a_killed_run_goes_on_where_it_was(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predicting, "PER_FILE", 5)
+    settings = {"split": "train", "limit": 22, "at_once": 2}
+    expected = run(Recorder(), **settings)
+    with pytest.raises(KeyboardInterrupt):
+        run(Killed(), **settings)
+    left = list((tmp_path / "work" / "predictions").glob("*/*.parquet"))
+    assert len(left) == 2
+    goes_on = Recorder()
+    assert run(goes_on, **settings) == expected
+    assert len({one.question_id for one in goes_on.asked}) == 12
+    assert not list((tmp_path / "work" / "predictions").iterdir())
+
+
+def test_a_photograph_that_is_missing_is_told_and_the_others_are_asked(
+    store: Store, tmp_path: Path, demo_store: Path
+) -> None:
+    folder = tmp_path / "partonomy"
+    source = demo_store / "demo" / "partonomy"
+    for path in source.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    images = {row["image_id"]: row["uri"] for row in store.table("images").to_pylist() if row["source"] == "partonomy"}
+    asked = [
+        row for row in store.table("questions").to_pylist() if row["source"] == "partonomy" and row["split"] == "test"
+    ]
+    # Not the one that the folder is known by.
+    gone = max(
+        row["image_id"]
+        for row in asked
+        if row["image_id"] != min(asked, key=lambda row: row["question_id"])["image_id"]
+    )
+    (found,) = [path for path in folder.rglob("*") if str(path).endswith(images[gone])]
+    found.unlink()
+    (tmp_path / "runs").symlink_to(demo_store / "runs")
+    config = PredictionConfig(split="test", photographs={"partonomy": str(str(found)[: -len(images[gone])])})
+    done = predicting.run(store, Layout(tmp_path), Random(), config)
+    assert set(done.left_out) == {row["question_id"] for row in asked if row["image_id"] == gone}
+    assert all("No such file or directory" in why for why in done.left_out.values())
+    rows = pq.read_table(done.path).num_rows
+    assert rows == 2 * (done.questions - len(done.left_out))
+
+
+def test_what_cannot_be_asked_is_one_line(run: Any) -> None:
+    with pytest.raises(ModelError, match="has no questions of"):
+        run(Random(), split="no such split")
+    with pytest.raises(ModelError, match="no question is of type 'x'"):
+        run(Random(), types=("x",))
+    with pytest.raises(ModelError, match="at_once and limit must be at least 1"):
+        run(Random(), limit=0)

@@ -1,0 +1,282 @@
+"""A stream's sums are those of all questions at once, in every slice, in any order, in bounded memory; two models compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.evaluation import calibration, intervals
+from model.evaluation.answers import Choice, EvaluationError, Prediction, Truth
+from model.evaluation.average_precision import Ranking, hits
+from model.evaluation.checking import check
+from model.evaluation.comparing import compare
+from model.evaluation.overlaps import overlap
+from model.evaluation.scoring import Wanted, score
+from model.evaluation.slices import Slice
+from model.evaluation.streaming import Row, Stream
+from tests.model.evaluation import made_up
+from tests.model.evaluation.made_up import seeds
+
+CHOICES = Wanted(frozenset({"choices"}))
+
+
+def members(of: Slice, truths: list[Truth]) -> list[Truth]:
+    """The questions of a slice, one condition after the other."""
+    found = []
+    for truth in truths:
+        number = len({one.part for one in truth.masks})
+        named = {
+            "all": "all",
+            "source": truth.source,
+            "object": truth.object_category,
+            "parts": "5+" if number >= 5 else str(number),
+        }
+        kind, _, value = of.name.partition("=")
+        if (
+            of.split == truth.split
+            and of.question_type in ("all", truth.question_type)
+            and of.evidence in ("all", "verified" if truth.verified else "unverified")
+            and named[kind] == (value or "all")
+        ):
+            found.append(truth)
+    return found
+
+
+def in_batches(truths: list[Truth], predictions: list[Prediction], at_once: int, wanted: Wanted) -> Stream:
+    stream = Stream(wanted)
+    for start in range(0, len(truths), at_once):
+        some = truths[start : start + at_once]
+        ids = {one.question_id for one in some}
+        stream.add(some, [one for one in predictions if one.question_id in ids])
+    return stream
+
+
+@settings(max_examples=5)
+@given(seeds, st.integers(1, 12))
+def test_each_slice_has_what_its_questions_alone_would_have(seed: int, at_once: int) -> None:
+    truths, predictions = made_up.world(seed, 12)
+    rows = in_batches(truths, predictions, at_once, Wanted()).rows(5)
+    by_slice: dict[Slice, dict[str, Row]] = {}
+    for row in rows:
+        by_slice.setdefault(row.slice, {})[row.metric] = row
+    assert {one.split for one in by_slice} == {truth.split for truth in truths}
+    for of, found in by_slice.items():
+        if of.name.startswith("part_size"):
+            continue
+        own = members(of, truths)
+        ids = {one.question_id for one in own}
+        checked = check(own, [one for one in predictions if one.question_id in ids])
+        scored = score(checked, Wanted())
+        for name, marks in scored.marks.items():
+            if not marks.bottom.sum():
+                assert name not in found
+                continue
+            assert found[name].interval.value == pytest.approx(marks.value), name
+            assert found[name].n == np.count_nonzero(marks.bottom)
+            missing = np.array(scored.unusable[name]) & (marks.bottom > 0)
+            assert found[name].n_skipped == np.count_nonzero(missing)
+        error = float(calibration.calibration_error(calibration.bins(checked).sum(axis=0)))
+        assert np.isnan(error) or found["calibration_error"].interval.value == pytest.approx(error)
+        if of.name == "all":
+            ranking = Ranking()
+            for one in checked:
+                ranking.add(one, hits(one, overlap(one)))
+            assert found["ap50_oracle"].interval.value == pytest.approx(ranking.value)
+
+
+@settings(max_examples=5)
+@given(seeds)
+def test_sizes_of_parts_have_slices_of_their_own(seed: int) -> None:
+    truths, predictions = made_up.world(seed, 10)
+    rows = in_batches(truths, predictions, 10, Wanted()).rows(5)
+    found = {(row.slice, row.metric): row for row in rows if row.slice.name.startswith("part_size")}
+    assert {metric for _, metric in found} == {"giou_micro_oracle", "ciou_oracle"}
+    # All parts here are small.
+    for row in rows:
+        if row.slice.name == "all" and row.metric in ("giou_micro_oracle", "ciou_oracle"):
+            small = found[replace(row.slice, name="part_size=small"), row.metric]
+            ends = [(one.interval.value, one.interval.low, one.interval.high) for one in (small, row)]
+            assert ends[0] == pytest.approx(ends[1], nan_ok=True)
+            assert (small.n, small.n_skipped) == (row.n, row.n_skipped)
+
+
+def test_order_and_batches_change_nothing() -> None:
+    choices = tuple(Choice(f"A {part}.", (part,)) for part in made_up.PARTS[:3])
+    truths, predictions = made_up.world(7, 42, split="val", choices=choices, correct=0, chance=1 / 3)
+    truths = [replace(one, block=f"block {at // 3}", correct=at % 3) for at, one in enumerate(truths)]
+    for number in range(0, 42, 6):  # so that some blocks are all right
+        predictions[number : number + 6] = [
+            replace(one, scores=tuple(-float(at != number % 3) for at in range(3)))
+            for number, one in ((int(each.question_id[4:]), each) for each in predictions[number : number + 6])
+        ]
+        if number >= 18:
+            break
+    first = in_batches(truths, predictions, 40, Wanted())
+    order = np.random.default_rng(0).permutation(42)
+    second = in_batches([truths[at] for at in order], predictions, 7, Wanted())
+    for row, other in zip(first.rows(40), second.rows(40), strict=True):
+        assert (row.slice, row.metric, row.n, row.n_skipped) == (other.slice, other.metric, other.n, other.n_skipped)
+        ends = [(one.interval.value, one.interval.low, one.interval.high) for one in (row, other)]
+        assert ends[0] == pytest.approx(ends[1], nan_ok=True)
+    whole = next(row for row in first.rows(5) if row.metric == "block_consistent" and row.slice.label == "all")
+    assert whole.n == 14
+    assert 0 < whole.interval.value < 1
+
+
+def test_intervals_are_of_blocks_or_of_photographs_where_there_is_none() -> None:
+    truths, _ = made_up.world(3, 30, split="val")
+    blocks = [replace(one, block=f"block {number // 3}" if number < 15 else None) for number, one in enumerate(truths)]
+    groups = [replace(one, group="group") for one in blocks]
+    photographs = {one.photograph for one in blocks[15:]}
+    for lot, unit, units in (
+        (blocks, "block", 5 + len(photographs)),
+        (groups, "group", 1),
+        (blocks, "photograph", len({one.photograph for one in blocks})),
+    ):
+        stream = Stream(CHOICES, unit=unit)
+        stream.add(lot, [])
+        row = next(one for one in stream.rows(20) if one.metric == "chance" and one.slice.label == "all")
+        assert row.units == units
+        assert np.isnan(row.interval.low) == (units == 1)
+
+
+def test_an_interval_is_that_of_the_units_sums() -> None:
+    truths, predictions = made_up.world(11, 60, split="val")
+    truths = [replace(one, block=f"block {number // 5}") for number, one in enumerate(truths)]
+    stream = in_batches(truths, predictions, 13, CHOICES)
+    row = next(one for one in stream.rows(200, seed=4) if one.metric == "accuracy" and one.slice.label == "all")
+    hit = score(check(truths, predictions), CHOICES).marks["accuracy"].top.reshape(12, 5).sum(axis=1)
+    keys = np.array([intervals.key_of(f"block block {number}") for number in range(12)], np.uint64)
+    weight = intervals.weights(keys, 200, seed=4).astype(float)
+    low, high = np.quantile(weight @ hit / (weight @ np.full(12, 5.0)), [0.025, 0.975])
+    assert (row.interval.low, row.interval.high) == pytest.approx((low, high))
+
+
+def test_memory_does_not_grow_with_questions_and_the_values_stay_exact() -> None:
+    generator = np.random.default_rng(5)
+    base = made_up.truth(generator, masks=(), spans=(), object_choices=(), correct_object=None)
+    small, whole = Stream(CHOICES, most_units=50), Stream(CHOICES)
+    sizes = []
+    for batch in range(6):
+        truths = [
+            replace(base, question_id=f"{batch}/{at}", photograph=f"{batch}/{at}", object_category="boat")
+            for at in range(200)
+        ]
+        said = [Prediction(one.question_id, chosen=int(generator.integers(0, len(base.choices)))) for one in truths]
+        small.add(truths, said)
+        whole.add(truths, said)
+        sizes.append(max(tally._sums.nbytes for tally in small.tallies.values()))
+    assert len(set(sizes)) == 1
+    assert all(tally.units <= 50 for tally in small.tallies.values())
+    pairs = list(zip(small.rows(300), whole.rows(300), strict=True))
+    for row, other in pairs:
+        assert row.interval.value == pytest.approx(other.interval.value)
+        assert (row.n, row.n_skipped) == (other.n, other.n_skipped)
+    row, other = next(both for both in pairs if both[0].metric == "accuracy")
+    widths = [one.interval.high - one.interval.low for one in (row, other)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.4)
+    assert row.units == 50 < other.units == 1200
+
+
+def test_what_was_missing_and_malformed_is_counted_and_said() -> None:
+    truths, _ = made_up.world(1, 4, split="val")
+    said = [Prediction("qst_0", chosen=99), Prediction("qst_1", chosen=0)]
+    stream = Stream(CHOICES)
+    stream.add(truths, said)
+    assert stream.problems == {"unanswered": 2, "malformed": 1}
+    assert stream.lines == [f"prediction for qst_0: `chosen` is 99, and there are {len(truths[0].choices)} choices"]
+    row = next(one for one in stream.rows(5) if one.metric == "accuracy" and one.slice.label == "all")
+    assert (row.n, row.n_skipped) == (4, 3)
+
+
+def test_blocks_that_wait_for_questions_are_told() -> None:
+    truths, predictions = made_up.world(2, 1, block="block", chance=0.2)
+    stream = in_batches(truths, predictions, 1, CHOICES)
+    assert stream.open_blocks == 1
+    assert not any(row.metric == "block_consistent" for row in stream.rows(5))
+
+
+def two_models(n: int) -> tuple[list[Truth], list[Prediction], list[Prediction]]:
+    """Two models that find the same questions hard; the first is right somewhat more often."""
+    generator = np.random.default_rng(8)
+    truths, _ = made_up.world(8, n, split="val", question_type="difference")
+    truths = [replace(one, photograph=f"{number // 2}") for number, one in enumerate(truths)]
+    easy, spoiled = generator.random(n) < 0.5, generator.random(n) < 0.1
+
+    def said(right: bool, truth: Truth) -> Prediction:
+        chosen = truth.correct if right else (truth.correct + 1) % len(truth.choices)
+        return Prediction(truth.question_id, chosen=chosen)
+
+    first = [said(bool(one), truth) for one, truth in zip(easy, truths, strict=True)]
+    second = [said(bool(one), truth) for one, truth in zip(easy & ~spoiled, truths, strict=True)]
+    return truths, first, second
+
+
+def test_two_models_are_told_apart_by_what_they_do_on_the_same_questions() -> None:
+    truths, first, second = two_models(300)
+    streams = [in_batches(truths, said, 100, CHOICES) for said in (first, second)]
+    found = next(
+        one for one in compare(*streams, replicates=300) if one.metric == "accuracy" and one.slice.label == "all"
+    )
+    rows = [
+        next(one for one in stream.rows(300) if one.metric == "accuracy" and one.slice.label == "all").interval
+        for stream in streams
+    ]
+    assert found.interval.value == pytest.approx(rows[0].value - rows[1].value)
+    assert 0 < found.interval.low < found.interval.value < found.interval.high
+    assert found.higher > 0.99
+    assert rows[1].high > rows[0].low, "their own intervals overlap, or this shows nothing"
+    back = next(one for one in compare(*streams[::-1], replicates=300) if one.metric == "accuracy")
+    assert back.interval.value == pytest.approx(-found.interval.value)
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    truths, first, _ = two_models(40)
+    streams = [in_batches(truths, first, size, CHOICES) for size in (40, 7)]
+    for one in compare(*streams, replicates=50):
+        assert one.interval.value == pytest.approx(0, abs=1e-12)
+        assert one.interval.low == pytest.approx(0, abs=1e-12) or one.units == 1
+        assert one.higher == pytest.approx(0.5, abs=0.5)
+
+
+def test_models_that_were_not_asked_the_same_are_not_compared() -> None:
+    truths, first, second = two_models(40)
+    whole = in_batches(truths, first, 40, CHOICES)
+    for other in (
+        in_batches(truths[:-2], second[:-2], 40, CHOICES),
+        in_batches(truths[:-1], second[:-1], 40, CHOICES),
+        in_batches(truths, second, 40, Wanted(frozenset({"choices", "objects"}))),
+    ):
+        with pytest.raises(EvaluationError, match="Evaluate both on the same questions"):
+            compare(whole, other, replicates=5)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Wanted(frozenset({"mask"})), "no measure 'mask'"),
+        (lambda: Wanted(conditioning="gold"), "no conditioning 'gold'"),
+        (lambda: Stream(Wanted(), unit="row"), "no unit 'row'"),
+    ],
+)
+def test_settings_that_do_not_exist_are_said(make: object, said: str) -> None:
+    assert callable(make)
+    with pytest.raises(EvaluationError, match=said):
+        make()
+
+
+def test_masks_under_own_spans_have_names_of_their_own() -> None:
+    oracle, predicted = Stream(Wanted()), Stream(Wanted(conditioning="predicted"))
+    ours = {name for name in oracle.metrics if name.endswith("_oracle")}
+    assert {name.replace("_oracle", "_predicted") for name in ours} <= set(predicted.metrics)
+    assert not ours & set(predicted.metrics)
+
+
+def test_labels_of_slices_say_what_is_in_them() -> None:
+    assert Slice("val", "all", "all", "all").label == "all"
+    assert Slice("val", "all", "source=paco", "verified").label == "source=paco, verified"
+    assert Slice("val", "all", "all", "unverified").label == "unverified"
