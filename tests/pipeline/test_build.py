@@ -107,7 +107,7 @@ def test_a_changed_annotation_redoes_its_shard_and_equals_a_build_from_scratch(
     del after["manifest.json"], scratch["manifest.json"]  # it names the parent version
     assert after == scratch
     differing = {name for name in before if before[name] != after.get(name)}
-    assert {name.split("/")[0] for name in differing} <= {"parts", "manifest.json"}
+    assert {name.split("/")[0] for name in differing} <= {"parts", "manifest.json", "croissant.json"}
 
 
 def test_a_removed_photograph_disappears(tmp_path: Path) -> None:

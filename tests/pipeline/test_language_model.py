@@ -127,6 +127,7 @@ def test_a_dry_run_says_what_a_build_then_asks(demo_store: Path, tmp_path: Path)
         assert "pairs as the model says" in done.out
 
 
+@pytest.mark.soak
 def test_a_second_opinion_is_kept_with_the_run_and_changes_nothing(demo_store: Path, tmp_path: Path) -> None:
     with ModelServer(knowing.answer) as server:
         done = partonomy_data.build(tmp_path / "store", config(demo_store / "demo", server.endpoint))
@@ -143,6 +144,7 @@ def test_a_second_opinion_is_kept_with_the_run_and_changes_nothing(demo_store: P
     assert "judge" not in calls["purpose"].to_pylist(), "the version is the one that was there"
 
 
+@pytest.mark.soak
 def test_a_cap_leaves_the_rest_to_the_rules_and_a_later_build_goes_on(demo_store: Path, tmp_path: Path) -> None:
     with ModelServer(knowing.answer) as server:
         capped = partonomy_data.build(tmp_path / "store", config(demo_store / "demo", server.endpoint, calls=12))

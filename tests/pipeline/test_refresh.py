@@ -14,7 +14,7 @@ from partonomy_data.ingest import seen, shard
 from partonomy_data.pipeline import refreshing
 from partonomy_data.pipeline.progress import Silent
 from partonomy_data.runners import find
-from tests.questions.changed_sources import config, copied, files, remove_partonomy
+from tests.questions.changed_sources import config, files, remove_partonomy
 
 SOURCES = ("partonomy", "pascal_part")
 
@@ -22,7 +22,8 @@ SOURCES = ("partonomy", "pascal_part")
 @pytest.fixture
 def store(demo_store: Path, tmp_path: Path) -> Path:
     """A store of two sources that may be changed, as an earlier build left it."""
-    copied(demo_store / "demo", tmp_path / "sources", SOURCES)
+    for name in SOURCES:  # no links: times are set here, and a photograph is written into, which others would see
+        shutil.copytree(demo_store / "demo" / name, tmp_path / "sources" / name)
     settled(tmp_path / "sources")
     partonomy_data.build(tmp_path / "store", config(tmp_path / "sources", SOURCES))
     return tmp_path / "store"

@@ -75,6 +75,7 @@ def structure_of(root: Path, back: dict[str, str]) -> tuple[Row, Counter[tuple[A
     return answers, kinds
 
 
+@pytest.mark.soak
 def test_new_names_for_all_categories_keep_the_structure(demo_store: Path, tmp_path: Path) -> None:
     """Two sets of words that mean nothing in English, so that the lexicon has nothing to say of either.
 

@@ -68,7 +68,7 @@ def test_files_that_are_here_are_not_fetched_again(remote: Remote, tmp_path: Pat
     version = remote.publish(1)
     server.control()
     state.follow(other)
-    assert server.control()["GET"] == 4, "CURRENT, manifest, the parts, and the card"
+    assert server.control()["GET"] == 5, "CURRENT, manifest, the parts, the card, and Croissant"
     assert verify(other, version) == []
 
 
