@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model.plum.errors import ModelError
+from model.stored import folder_of
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.remote.copies import version_here
 
@@ -34,7 +35,7 @@ def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None,
         raise ModelError(f"an answer has no format {form!r}", mend="Formats are text and json")
     from model import asking
 
-    came_to = asking.ask(_model(root, model), image, question, answer)
+    came_to = asking.ask(folder_of(Layout(root), model), image, question, answer)
     picture = out if out is not None else Path(f"{image.stem}.parts.png")
     asking.draw(came_to, picture)
     return asking.as_json(came_to, picture) if form == "json" else asking.as_text(came_to, picture)
@@ -68,17 +69,7 @@ def pretrain_tiny(out: Path, *, config: Path | None) -> str:
     return str(pretrain(out, wanted))
 
 
-def _model(root: Path, name: str) -> Path:
-    """A model's folder, by path or by name."""
-    for folder in (Path(name), Layout(root).models / name):
-        if (folder / "config.json").is_file():
-            return folder
-    there = sorted(one.parent.name for one in Layout(root).models.glob("*/config.json"))
-    known = f"The store has {', '.join(there)}" if there else "Train one with `partonomy train`"
-    raise ModelError("there is no such model", where=name, mend=known)
-
-
 def config_file(path: Path) -> Path:
-    """A file of settings; one of the package's own by its name alone (`tiny`, `plum-7b`)."""
+    """A file of settings; one of the package's own by its name alone (`plum-7b`)."""
     shipped = Path(__file__).parent / "configs" / f"{path}.yaml"
     return shipped if not path.exists() and shipped.is_file() else path

@@ -58,9 +58,7 @@ def ask(
 def evaluate(
     model: Annotated[
         str,
-        typer.Option(
-            help="A trained model (its folder, or its name in the store), or a baseline: random, oracle, first, …"
-        ),
+        typer.Option(help="A trained model (its folder, or its name in the store), or a baseline: random, oracle"),
     ],
     root: Root,
     split: Annotated[str | None, typer.Option(help="Of the questions; test if not given.")] = None,

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model import settings
 from model.data.selection import DataConfig
 from model.plum.errors import ModelError
 from partonomy_data.store.reader import Store
@@ -85,6 +84,13 @@ class Rows:
         """A column of all rows."""
         return pa.chunked_array([batch[name] for batch in self._batches])
 
+    def uris(self) -> dict[str, str]:
+        """Source → the `uri` of one of its photographs, the first: by that the source's folder is known."""
+        found: dict[str, str] = {}
+        for source, uri in zip(self.column("source").to_pylist(), self.column("uri").to_pylist(), strict=True):
+            found.setdefault(source, uri)
+        return found
+
     def views(self) -> NDArray[np.int64]:
         """int64 (n,): samples with equal numbers look at the same view of the same photograph."""
         # Numbered as they come, so that the numbers depend on the rows alone.
@@ -101,12 +107,15 @@ def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:
 
     Written aside and renamed, so that a file that is there is whole. Raises ModelError if nothing is selected.
     """
-    key = {
-        "format": FORMAT,
-        "version": store.version,
+    chosen = {
         "splits": list(config.splits),
         "types": sorted(kind for kind, weight in config.types.items() if weight > 0),
         "sources": list(config.sources),
+    }
+    key = {
+        "format": FORMAT,
+        "version": store.version,
+        **chosen,
     }
     path = folder / f"{hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:24]}.arrow"
     if not path.exists():
@@ -114,11 +123,10 @@ def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:
         _write(store, key, path)
     rows = Rows(path)
     if not len(rows):
-        told = settings.plain(
-            {name: value for name, value in key.items() if name in ("splits", "types", "sources") and value}
-        )
+        told = [f"{name} {', '.join(values)}" for name, values in chosen.items() if values]
         raise ModelError(
-            f"version {store.version} has no questions of {told}", mend="Choose other splits, types or sources"
+            f"version {store.version} has no questions of {' and '.join(told)}",
+            mend="Choose other splits, types or sources",
         )
     return rows
 

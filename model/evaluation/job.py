@@ -10,18 +10,18 @@ from typing import Any, Final
 
 from model import settings
 from model.evaluation import measuring, predicting
-from model.evaluation.adapters.baselines import HABITS, Habit, Oracle, Random
+from model.evaluation.adapters.baselines import Oracle, Random
 from model.evaluation.adapters.plum import PlumModel
 from model.evaluation.asking import Model
 from model.evaluation.measuring import Measured
 from model.evaluation.predicting import PredictionConfig
 from model.plum import saving
-from model.plum.errors import ModelError
+from model.stored import folder_of
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import open as open_store
 
 #: Baselines that can be named in the place of a model.
-BASELINES: Final = ("random", "oracle", *HABITS)
+BASELINES: Final = ("random", "oracle")
 #: What the page shows, in this order, of those that the model has.
 SHOWN: Final = (
     "chance",
@@ -95,20 +95,8 @@ def load(layout: Layout, model: str | Path, longest: int) -> Model:
         return Random()
     if model == "oracle":
         return Oracle()
-    if isinstance(model, str) and model in HABITS:
-        return Habit(model)
-    folder = folder_of(layout, model)
+    folder = folder_of(layout, model, f"; baselines are {', '.join(BASELINES)}")
     return PlumModel(folder.name, saving.from_pretrained(folder).plum, longest)
-
-
-def folder_of(layout: Layout, model: str | Path) -> Path:
-    """A model's folder, by path or by its name in the store. Raises ModelError."""
-    for folder in (Path(model), layout.models / model):
-        if (folder / "config.json").is_file():
-            return folder.absolute()
-    there = sorted(one.parent.name for one in layout.models.glob("*/config.json"))
-    known = f"The store has {', '.join(there)}" if there else "Train one with `partonomy train`"
-    raise ModelError("there is no such model", where=str(model), mend=f"{known}; baselines are {', '.join(BASELINES)}")
 
 
 def _about(layout: Layout, model: str | Path) -> str:
@@ -129,7 +117,8 @@ def as_text(evaluated: Evaluated) -> str:
     metrics = [name for name in SHOWN if any(row["metric"] == name for row in rows)]
     by_place = {(row["question_type"], row["metric"]): row for row in rows}
     head = ["", *kinds]
-    table = [head, *([name, *(_cell(by_place.get((kind, name))) for kind in kinds)] for name in metrics)]
+    # Intervals of all questions alone, or the lines would be too long; the table `evaluations` has the others.
+    table = [head, *([name, *(_cell(by_place.get((kind, name)), kind == "all") for kind in kinds)] for name in metrics)]
     lines = [
         f"{evaluated.model_id} on {evaluated.split} of version {evaluated.version}: {evaluated.measured.n} questions"
     ]
@@ -144,10 +133,10 @@ def as_text(evaluated: Evaluated) -> str:
     return "\n".join(lines)
 
 
-def _cell(row: dict[str, Any] | None) -> str:
+def _cell(row: dict[str, Any] | None, interval: bool) -> str:
     if row is None:
         return "-"
-    if row["low"] is None:
+    if row["low"] is None or not interval:
         return f"{row['value']:.3f}"
     return f"{row['value']:.3f} [{row['low']:.2f}, {row['high']:.2f}]"
 

@@ -12,8 +12,7 @@ import pyarrow as pa
 
 from model.evaluation.answers import Choice, EvaluationError, PartMask, Prediction, Span, Truth
 from model.evaluation.parts_named import Related
-from model.evaluation.protocol import CONDITIONINGS
-from model.evaluation.scoring import Wanted
+from model.evaluation.scoring import CONDITIONINGS, Wanted
 from model.evaluation.streaming import Row, Stream
 from partonomy_data.masks import RleJson
 from partonomy_data.store import parquet

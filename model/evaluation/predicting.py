@@ -75,10 +75,7 @@ def run(
         raise ModelError("at_once and limit must be at least 1")
     selection = DataConfig(splits=(config.split,), types=dict.fromkeys(config.types, 1.0)).checked()
     found = rows.prepare(store, selection, layout.work / "samples")
-    uris: dict[str, str] = {}
-    for source, uri in zip(found.column("source").to_pylist(), found.column("uri").to_pylist(), strict=True):
-        uris.setdefault(source, uri)
-    places = photographs.find(layout.root, store.manifest, config.photographs, uris)
+    places = photographs.find(layout.root, store.manifest, config.photographs, found.uris())
     posed = Questions(found, places, config.seed, config.limit)
     target = layout.evaluation(model.name, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
     folder = layout.work / "predictions" / _digest(model.name, store.version, about, config)

@@ -13,17 +13,16 @@ The choice is by likelihood, or however the model chooses; ties are wrong. No an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from model.data.samples import Sample
 from model.evaluation.asking import Asked, Chosen, Model, Said
 from model.evaluation.questions import Posed, Turned
+from model.evaluation.scoring import CONDITIONINGS
 from partonomy_data import masks
 from partonomy_data.masks import Rle
-
-CONDITIONINGS: Final = ("oracle", "predicted")
 
 Row = dict[str, Any]
 

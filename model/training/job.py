@@ -156,10 +156,7 @@ def _run(
 
 
 def _photographs(store: Store, layout: Layout, config: TrainingConfig, samples: Rows) -> Photographs:
-    uris: dict[str, str] = {}
-    for source, uri in zip(samples.column("source").to_pylist(), samples.column("uri").to_pylist(), strict=True):
-        uris.setdefault(source, uri)
-    return photographs.find(layout.root, store.manifest, config.data.photographs, uris)
+    return photographs.find(layout.root, store.manifest, config.data.photographs, samples.uris())
 
 
 def _embedding(plum: Plum, folder: Path) -> Callable[[Sample, Tensor], Tensor]:

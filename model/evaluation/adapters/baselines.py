@@ -1,14 +1,13 @@
-"""Answers that need no model: what is reached by chance, by a habit, and by knowing the truth.
+"""Answers that need no model: what is reached by chance, and by knowing the truth.
 
-A number is read beside these. Random and the habits are at chance on balanced questions, or the questions are wrong; the oracle
-is at 1 everywhere, or the measurement is.
+A number is read beside these. Random is at chance, or the questions are wrong; the oracle is at 1 everywhere, or the
+measurement is. What habits get (always the first, the longest, …) stands in every slice already: see `attackers`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -45,39 +44,6 @@ class Random:
     def say(self, asked: Sequence[Asked]) -> list[Said | None]:
         """None."""
         return [None] * len(asked)
-
-
-class Habit(Random):
-    """Always the choice that is the most, or the least, of something that can be told without the photograph."""
-
-    def __init__(self, name: str) -> None:
-        """One of `HABITS`."""
-        super().__init__()
-        self.name = name
-        self._score = HABITS[name]
-
-    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
-        """The choice of the highest score; where several have it, none."""
-        found: list[Chosen | None] = []
-        for one in asked:
-            scores = self._score(one.choices)
-            best = [place for place, score in enumerate(scores) if score == max(scores)]
-            found.append(Chosen(best[0] if len(best) == 1 else None, tuple(scores)))
-        return found
-
-
-def _central(choices: Sequence[str]) -> list[float]:
-    """How many words each shares with the others: the most central is what a set of edits was made from."""
-    words = [set(text.lower().replace(",", " ").replace(".", " ").split()) for text in choices]
-    return [float(sum(len(own & other) for other in words) - len(own)) for own in words]
-
-
-HABITS: Final[Mapping[str, Callable[[Sequence[str]], list[float]]]] = {
-    "first": lambda choices: [-float(place) for place in range(len(choices))],
-    "longest": lambda choices: [float(len(text)) for text in choices],
-    "shortest": lambda choices: [-float(len(text)) for text in choices],
-    "central": _central,
-}
 
 
 class Oracle:

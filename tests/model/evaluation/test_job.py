@@ -130,15 +130,16 @@ def test_results_can_be_queried(root: Path, oracle: Metrics) -> None:
 
 def test_evaluating_again_replaces_what_was_there(root: Path) -> None:
     for limit in (9, 5):
-        job.evaluate(root, "longest", settings(split="train", limit=limit))
-    assert metrics(root, "longest")["all", "all", "accuracy"]["n"] == 5
+        job.evaluate(root, "random", settings(split="test", limit=limit))
+    assert metrics(root, "random", "test")["all", "all", "accuracy"]["n"] == 5
+    of_split = "SELECT count(*) FROM predictions JOIN questions USING (question_id) WHERE model_id = 'random' AND split = 'test'"
     with open_store(root) as store:
-        ((n,),) = store.sql("SELECT count(*) FROM predictions WHERE model_id = 'longest'").fetchall()
+        ((n,),) = store.sql(of_split).fetchall()
     assert n == 10
 
 
 def test_what_is_not_there_is_one_line(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"plum-0: there is no such model\. .*baselines are random, oracle, first"):
+    with pytest.raises(ModelError, match=r"plum-0: there is no such model\. .*baselines are random, oracle"):
         job.evaluate(root, "plum-0", settings())
     (tmp_path / "wrong.yaml").write_text("predictions: {splitt: test}\n")
     with pytest.raises(ModelError, match="splitt"):
