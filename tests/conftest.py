@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 
 # Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
 os.environ["PARTONOMY_DATA_DOCS"] = "0"
+
+# A shell has what it starts in the background ignore Ctrl-C, and its children too; tests that send it need it heeded.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A loaded machine must not make a property fail.
 hypothesis.settings.register_profile("default", deadline=None)
