@@ -29,6 +29,7 @@ from model.plum.errors import ModelError
 from model.plum.marking import SEG
 from model.plum.model import Plum
 from model.plum.segmenter import Segmenter
+from model.shipped import located
 from schemas.tables import SCHEMA_VERSION
 
 FORMAT: Final = 1
@@ -72,7 +73,7 @@ def build(config: PlumConfig) -> Plum:
     """A model that is yet to be fine-tuned, from a backbone and a SAM as the settings name them. Raises ModelError."""
     sizes = sam.SamConfig.named(config.sam_size)
     backbone = _named_backbone(config)
-    made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(config.sam), sizes)
+    made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(located(config.sam)), sizes)
     return _put_together(config, backbone, made)
 
 
@@ -129,7 +130,7 @@ def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
 
 def _named_backbone(config: PlumConfig) -> Backbone:
     """The backbone that the settings name, with a token `[SEG]` if they ask for it."""
-    backbone = Backbone.load(config.backbone, getattr(torch, config.dtype))
+    backbone = Backbone.load(located(config.backbone), getattr(torch, config.dtype))
     if config.marking == "seg_token":
         _add_seg(backbone)
     return backbone

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model.tiny.scenes import Drawn, Seen, generator
+from model.tiny.invented import generator
+from model.tiny.scenes import Drawn, Seen
 
 _ACROSS: Final = ("left", "middle", "right")
 _DOWN: Final = ("top", "center", "bottom")
@@ -26,17 +27,20 @@ class Caption:
 
 
 def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
-    """So many captions of a scene's subject, drawn by (seed, number); of each kind in turn."""
+    """So many captions of a scene's subject, drawn by (seed, number); those that say more come later."""
     rng = generator(seed, "captions", number)
     subject = drawn.objects[0]
-    kinds = (_parts, _place, _presence, _parts, _lacking, _name)
+    kinds = (_place, _presence, _at, _presence, _name, _place)
     start = int(rng.integers(len(kinds)))
-    return [kinds[(start + place) % len(kinds)](subject, drawn, rng) for place in range(count)]
+    # What a fresh category lacks can't be known.
+    last = (_lacking if drawn.kind == "shared" else _at, _parts)
+    said = [*(kinds[(start + place) % len(kinds)] for place in range(max(0, count - 2))), *last[-count:]]
+    return [kind(subject, drawn, rng) for kind in said]
 
 
 def listed(names: list[str], article: str = "a") -> str:
-    """ "a b, a c and a d"."""
-    said = [f"{article} {name}" for name in names]
+    """ "a b, an a and a c"."""
+    said = [f"{'an' if article == 'a' and name[0] in 'aeiou' else article} {name}" for name in names]
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
 
 
@@ -60,6 +64,14 @@ def _parts(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
     )
     answer = (f"It shows {listed(names)}.", f"{listed(names).capitalize()}.", f"There is {listed(names)}.")
     return Caption(question[wording], answer[wording])
+
+
+def _at(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+    if not subject.parts:
+        return _name(subject, drawn, rng)
+    place = place_of(subject.parts[int(rng.integers(len(subject.parts)))].mask)
+    there = [part.name for part in subject.parts if place_of(part.mask) == place]
+    return Caption(f"What is at the {place} of the {subject.category}?", f"{listed(there, 'the').capitalize()}.")
 
 
 def _lacking(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
@@ -86,9 +98,11 @@ def _presence(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     return Caption(f"Does the {subject.category} show a {name}?", f"Yes, it shows a {name}.")
 
 
-def _name(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
+def _name(_: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+    """All objects, from left to right."""
     wording = int(rng.integers(2))
+    names = [seen.category for seen in sorted(drawn.objects, key=lambda seen: np.nonzero(seen.mask)[1].mean())]
     return Caption(
         ("What is shown?", "What is this called?")[wording],
-        (f"A {subject.category}.", f"It is a {subject.category}.")[wording],
+        (f"{listed(names).capitalize()}.", f"It is {listed(names)}.")[wording],
     )

@@ -20,8 +20,10 @@ from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import captions, language, masks, parts, scenes
+from model.tiny import captions, language, masks, parts
+from model.tiny.descriptions import Describer
 from model.tiny.learning import Measured, Task, learn
+from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
@@ -31,13 +33,14 @@ class TinyConfig:
     """How the tiny parts are pre-trained."""
 
     seed: int = 20_260_101
-    mask_steps: int = 3_000
+    mask_steps: int = 6_000
     mask_scenes: int = 12
-    masks_each: int = 6
+    described_each: int = 4
+    shown_each: int = 2
     mask_rate: float = 1e-3
-    language_steps: int = 4_000
+    language_steps: int = 5_000
     language_scenes: int = 16
-    captions_each: int = 4
+    captions_each: int = 5
     language_rate: float = 1e-3
     warm_up: int = 100
 
@@ -52,7 +55,7 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
     if out.exists():
         raise ModelError("is there already", where=str(out), mend="Name a new folder")
     folder = _run_folder(out, config)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool:
         for one in [pool.submit(work, config, folder) for work in TASKS.values()]:
             one.result()
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
@@ -76,21 +79,20 @@ def _run_folder(out: Path, config: TinyConfig) -> Path:
 def learn_masks(config: TinyConfig, folder: Path) -> None:
     """SAM: `made/sam_tiny.safetensors`."""
     _one_thread(config.seed)
-    made = sam.build(sam.SamConfig.named("tiny"))
+    sizes = sam.SamConfig.named("tiny")
+    made = sam.build(sizes)
     segmenter = Segmenter(made, freeze_encoder=False, freeze_iou_head=False)
     made.prompt_encoder.requires_grad_(True)
     wanted = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
-    sizes = sam.SamConfig.named("tiny")
-    head = RegionHead(config.seed, sizes.prompt_width, sizes.grid)
+    describer, head = Describer(sizes.prompt_width), RegionHead(sizes.prompt_width, masks.SIDE)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
-        rng = scenes.generator(config.seed, "prompts", step)
-        batch = masks.batch_of(drawn, sizes, config.masks_each, config.seed, rng)
-        return masks.loss_of(segmenter, head, batch, wanted)
+        batch = masks.batch_of(drawn, sizes, config.described_each, config.shown_each, config.seed + step)
+        return masks.loss_of(segmenter, describer, head, batch, wanted)
 
-    both = nn.ModuleDict({"part": segmenter, "head": head})
-    task = Task("masks", both, one, config.mask_steps, config.mask_scenes, config.mask_rate, config.warm_up)
-    learn(task, config.seed, folder)
+    learned = nn.ModuleDict({"part": segmenter, "describer": describer, "head": head})
+    steps, rate = config.mask_steps, config.mask_rate
+    learn(Task("masks", learned, one, steps, config.mask_scenes, ("fresh",), rate, config.warm_up), config.seed, folder)
     halves = {name: one.half().contiguous() for name, one in made.state_dict().items()}
     save_file(halves, folder / "made" / "sam_tiny.safetensors")
 
@@ -100,7 +102,7 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
     _one_thread(config.seed)
     processor = parts.processor(config.seed)
     backbone = Backbone(parts.language_model(processor.tokenizer), processor)
-    head = RegionHead(config.seed, backbone.hidden, parts.IMAGE // parts.PATCH)
+    head = RegionHead(backbone.hidden, language.SIDE)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
         first = step * config.language_scenes
@@ -108,11 +110,12 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
             captions.captions(scene, config.seed, first + number, config.captions_each)
             for number, scene in enumerate(drawn)
         ]
-        return language.loss_of(backbone, head, drawn, said, config.seed)
+        return language.loss_of(backbone, head, drawn, said)
 
-    both = nn.ModuleDict({"part": backbone, "head": head})
-    steps, rate = config.language_steps, config.language_rate
-    learn(Task("captions", both, one, steps, config.language_scenes, rate, config.warm_up), config.seed, folder)
+    learned = nn.ModuleDict({"part": backbone, "head": head})
+    steps, rate, kinds = config.language_steps, config.language_rate, ("shared", "fresh")
+    task = Task("captions", learned, one, steps, config.language_scenes, kinds, rate, config.warm_up)
+    learn(task, config.seed, folder)
     backbone.plain.half().save_pretrained(folder / "made" / "lmm")
     processor.save_pretrained(folder / "made" / "lmm")
 

@@ -9,40 +9,57 @@ import torch
 from torch import Tensor
 
 from model.plum import losses
-from model.plum.backbone import Backbone
+from model.plum.backbone import Backbone, Picture
+from model.plum.rendering import Turn
 from model.tiny import regions
 from model.tiny.captions import Caption
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
+#: Cells of the second task in each patch, on a side.
+SIDE = 3
+
 
 def loss_of(
-    backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]], seed: int
+    backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]]
 ) -> tuple[Tensor, dict[str, float]]:
-    """Cross-entropy a token of the captions of scenes of a seed's world, and of the parts in the photographs' cells.
+    """Cross-entropy a token of the captions of scenes, each scene's in one conversation, and of what its cells show.
 
-    Beside it the share of tokens that the model would have said itself, and of cells whose part it tells.
+    Beside it the share of tokens that the model would have said itself, and of cells whose outline it tells.
     """
     pictures = [backbone.picture(one.image) for one in drawn]
     features = backbone.features(pictures)
-    of = [number for number, captions in enumerate(said) for _ in captions]
-    rendered = [
-        backbone.renderer.answered(
-            backbone.renderer.prompt(pictures[number].replacement, caption.question), caption.answer
-        )
-        for number, captions in enumerate(said)
-        for caption in captions
-    ]
-    texts = backbone.texts([one.ids for one in rendered], [pictures[number] for number in of])
-    states = backbone.states(texts, [features[number] for number in of])
-    places = torch.arange(texts.ids.shape[1] - 1)
-    starts = torch.tensor([[one.n_prompt - 1] for one in rendered])
-    ends = torch.tensor([[len(one.ids) - 1] for one in rendered])
-    told = (places >= starts) & (places < ends)
-    logits = backbone.logits(states[:, :-1][told])
-    targets = texts.ids[:, 1:][told]
+    rows, told = zip(
+        *(_conversation(backbone, one, talk) for one, talk in zip(pictures, said, strict=True)), strict=True
+    )
+    texts = backbone.texts(rows, pictures)
+    states = backbone.states(texts, features)
+    places = torch.zeros(texts.ids.shape, dtype=torch.bool)
+    for number, spans in enumerate(told):
+        for first, last in spans:
+            # A state says the token after it.
+            places[number, first - 1 : last - 1] = True
+    logits = backbone.logits(states[places])
+    targets = texts.ids[:, 1:][places[:, :-1]]
     right = float((logits.argmax(-1) == targets).float().mean())
     maps = torch.stack(features)
     grid = math.isqrt(maps.shape[1])
-    where, cells = regions.loss_of(head(maps.view(len(maps), grid, grid, -1)), regions.labels_of(drawn, seed))
+    where, cells = regions.loss_of(head(maps.view(len(maps), grid, grid, -1)), regions.of(drawn, grid * SIDE))
     return losses.language(logits, targets) / len(targets) + where, {"tokens": right, "regions": cells}
+
+
+def _conversation(
+    backbone: Backbone, picture: Picture, talk: Sequence[Caption]
+) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
+    """Token ids of a scene's captions one after the other, and for each answer its [first, last) token, its end included."""
+    turns: list[Turn] = []
+    spans = []
+    ids: tuple[int, ...] = ()
+    for caption in talk:
+        rendered = backbone.renderer.answered(
+            backbone.renderer.prompt(picture.replacement, caption.question, turns), caption.answer
+        )
+        ids = rendered.ids
+        spans.append((rendered.n_prompt, len(ids)))
+        turns.append(Turn(caption.question, caption.answer))
+    return ids, spans

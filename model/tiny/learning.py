@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from model.plum.errors import ModelError
 from model.tiny import scenes
+from model.tiny.lifeline import end_with_parent
 from model.tiny.scenes import Drawn
 
 #: Steps between two states on disk, and between two lines that are told.
@@ -43,6 +44,8 @@ class Task:
     steps: int
     scenes: int
     """In a step."""
+    kinds: tuple[str, ...]
+    """Of worlds that the scenes are of, in turn."""
     rate: float
     """Of learning, at its peak: after the warm-up; from there it falls along a cosine to 0."""
     warm_up: int
@@ -108,14 +111,14 @@ def _restore(state: Path, log: Path, model: nn.Module, optimiser: Any) -> int:
 def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn]]]:
     """The steps from `start`, and the scenes of each; they come of its number alone. Each task sees scenes of its own."""
     first = int.from_bytes(task.name.encode()[:4], "big") << 32
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as pool:
         ahead: deque[Future[list[Drawn]]] = deque()
         for step in range(start, task.steps + _AHEAD):
             if step < task.steps:
-                ahead.append(pool.submit(_drawn, seed, first + step * task.scenes, task.scenes))
+                ahead.append(pool.submit(_drawn, seed, first + step * task.scenes, task.scenes, task.kinds))
             if step - _AHEAD >= start:
                 yield step - _AHEAD, ahead.popleft().result()
 
 
-def _drawn(seed: int, first: int, count: int) -> list[Drawn]:
-    return [scenes.draw(seed, first + number) for number in range(count)]
+def _drawn(seed: int, first: int, count: int, kinds: tuple[str, ...]) -> list[Drawn]:
+    return [scenes.draw(seed, first + number, kinds[number % len(kinds)]) for number in range(count)]

@@ -1,7 +1,7 @@
-"""SAM learns masks without classes: from a point or a box, a part, an object, or several parts together.
+"""SAM learns masks without classes: from a point, a box, or a description, a part, an object, or several parts together.
 
-As in SAM's own training (Kirillov et al. 2023) the prompt is a point inside of the mask, or its box with noise; and the decoder
-learns to guess the IoU of what it made.
+As in SAM's own training (Kirillov et al. 2023) a prompt is a point inside of the mask, or its box with noise, and the decoder
+learns to guess the IoU of what it made. Descriptions are this module's own: see `descriptions`.
 """
 
 from __future__ import annotations
@@ -18,79 +18,115 @@ from torch import Tensor
 from model.plum import losses, pictures
 from model.plum.pictures import Placement
 from model.plum.sam import SamConfig
-from model.plum.segmenter import Segmenter
-from model.tiny import regions
-from model.tiny.regions import RegionHead
+from model.plum.segmenter import Decoded, Segmenter
+from model.tiny import descriptions, regions
+from model.tiny.descriptions import Describer
+from model.tiny.regions import RegionHead, Regions
 from model.tiny.scenes import Drawn
 
 #: Weight of the decoder's guess of its IoU, beside the mask's.
 _IOU: Final = 0.5
+#: Cells of the second task in each position of the embedding, on a side.
+SIDE: Final = 2
 
 
 @dataclass(frozen=True)
-class MaskBatch:
-    """Prompts of photographs, with the masks that they ask for."""
+class Asked:
+    """Prompts of one kind, and the masks that they ask for."""
 
-    pixels: Tensor
-    """Float32 (P, 3, S, S)."""
+    prompts: Tensor
+    """Float32 (N, LENGTH) descriptions, or (N, 2, 3): x, y in pixels of the square and SAM's label, 1 for a point (and -1 for
+    none beside it), 2 and 3 for two corners of a box."""
     image_of: Tensor
     """int64 (N,)."""
-    points: Tensor
-    """Float32 (N, 2, 2): x, y in pixels of the square: two corners of a box, or a point and one that stands for no other."""
-    labels: Tensor
-    """int64 (N, 2): 2 and 3 for corners, 1 for a point, -1 for none."""
     targets: Tensor
     """Float32 (N, m, m): shares of the decoder's cells."""
     valid: Tensor
     """bool (N, m, m)."""
-    regions: Tensor
-    """int64 (P, CELLS, CELLS): see `regions.labels_of`."""
 
 
-def batch_of(
-    drawn: Sequence[Drawn], config: SamConfig, per_scene: int, seed: int, rng: np.random.Generator
-) -> MaskBatch:
-    """Prompts of scenes of a seed's world, `per_scene` each."""
+@dataclass(frozen=True)
+class MaskBatch:
+    """Photographs, and what is asked of them."""
+
+    pixels: Tensor
+    """Float32 (P, 3, S, S)."""
+    described: Asked
+    shown: Asked
+    """By points and boxes."""
+    regions: Regions
+
+
+def batch_of(drawn: Sequence[Drawn], config: SamConfig, described: int, shown: int, seed: int) -> MaskBatch:
+    """Of each scene at most so many parts by description, and so many by a point or box; drawn by `seed`."""
+    rng = np.random.default_rng(seed)
     pixels, placements = pictures.prepare_all([one.image for one in drawn], config)
-    masks, image_of, points, labels = [], [], [], []
+    told: list[tuple[int, NDArray[np.bool_], NDArray[np.float32]]] = []
+    pointed: list[tuple[int, NDArray[np.bool_], NDArray[np.float32]]] = []
     for number, (one, placement) in enumerate(zip(drawn, placements, strict=True)):
-        for _ in range(per_scene):
-            mask = _mask(one, rng)
-            own, kinds = _prompt(mask, placement, rng)
-            masks.append(mask)
-            image_of.append(number)
-            points.append(own)
-            labels.append(kinds)
-    targets = pictures.targets_of(masks, [placements[number] for number in image_of], config.mask_size)
-    of = torch.tensor(image_of)
+        told += [(number, mask, words) for mask, words in _descriptions(one, described, rng)]
+        masks = [_mask(one, rng) for _ in range(shown)]
+        pointed += [(number, mask, _prompt(mask, placement, rng)) for mask in masks]
+    cells = config.grid * SIDE
     return MaskBatch(
         pixels,
-        of,
-        torch.tensor(np.array(points), dtype=torch.float32),
-        torch.tensor(labels),
-        targets.coverage,
-        targets.valid,
-        regions.labels_of(drawn, seed, placements),
+        _asked(told, placements, config),
+        _asked(pointed, placements, config),
+        regions.of(drawn, cells, placements),
     )
 
 
+def _asked(
+    given: Sequence[tuple[int, NDArray[np.bool_], NDArray[np.float32]]],
+    placements: Sequence[Placement],
+    config: SamConfig,
+) -> Asked:
+    targets = pictures.targets_of(
+        [mask for _, mask, _ in given], [placements[number] for number, _, _ in given], config.mask_size
+    )
+    prompts = torch.from_numpy(np.stack([prompt for _, _, prompt in given]))
+    return Asked(prompts, torch.tensor([number for number, _, _ in given]), targets.coverage, targets.valid)
+
+
 def loss_of(
-    segmenter: Segmenter, head: RegionHead, batch: MaskBatch, config: losses.LossConfig
+    segmenter: Segmenter, describer: Describer, head: RegionHead, batch: MaskBatch, config: losses.LossConfig
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose part is told."""
-    prompts, _ = segmenter.sam.prompt_encoder(points=(batch.points, batch.labels), boxes=None, masks=None)
+    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose outline is told."""
     embeddings = segmenter.encode(batch.pixels)
-    decoded = segmenter.decode(embeddings, batch.image_of, prompts)
-    sums = losses.of_masks(decoded.logits, batch.targets, batch.valid, config)
+    points = (batch.shown.prompts[..., :2], batch.shown.prompts[..., 2].long())
+    corners, _ = segmenter.sam.prompt_encoder(points=points, boxes=None, masks=None)
+    shown = segmenter.decode(embeddings, batch.shown.image_of, corners)
+    described = segmenter.decode(embeddings, batch.described.image_of, describer(batch.described.prompts))
+    first, iou = _of_masks(shown, batch.shown, config)
+    second, found = _of_masks(described, batch.described, config)
+    where, told = regions.loss_of(head(embeddings.permute(0, 2, 3, 1)), batch.regions)
+    return first + second + where, {"iou": iou, "found": found, "regions": told}
+
+
+def _of_masks(decoded: Decoded, asked: Asked, config: losses.LossConfig) -> tuple[Tensor, float]:
+    sums = losses.of_masks(decoded.logits, asked.targets, asked.valid, config)
     with torch.no_grad():
-        made, true = decoded.logits > 0, batch.targets > 0.5
+        made, true = (decoded.logits > 0) & asked.valid, asked.targets > 0.5
         union = (made | true).sum((1, 2)).clamp(min=1)
         iou = (made & true).sum((1, 2)) / union
-    n = len(batch.image_of)
     guessed = (decoded.iou - iou).square().sum()
-    loss = (config.overlap * sums["overlap"] + config.bce * sums["bce"] + _IOU * guessed) / n
-    where, told = regions.loss_of(head(embeddings.permute(0, 2, 3, 1)), batch.regions)
-    return loss + where, {"iou": float(iou.mean()), "regions": told}
+    loss = (config.overlap * sums["overlap"] + config.bce * sums["bce"] + _IOU * guessed) / len(asked.image_of)
+    return loss, float(iou.mean())
+
+
+def _descriptions(
+    drawn: Drawn, count: int, rng: np.random.Generator
+) -> list[tuple[NDArray[np.bool_], NDArray[np.float32]]]:
+    """Masks of different parts, or of an object now and then, with what they look like."""
+    parts = [(seen, part) for seen in drawn.objects for part in seen.parts]
+    found = []
+    for place in rng.permutation(len(parts))[:count]:
+        seen, part = parts[place]
+        if rng.random() < 0.08:
+            found.append((seen.mask, descriptions.of(None, seen.body)))
+        else:
+            found.append((part.mask, descriptions.of(part.look, seen.body)))
+    return found or [(drawn.objects[0].mask, descriptions.of(None, drawn.objects[0].body))]
 
 
 def _mask(drawn: Drawn, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -104,16 +140,14 @@ def _mask(drawn: Drawn, rng: np.random.Generator) -> NDArray[np.bool_]:
     return together
 
 
-def _prompt(
-    mask: NDArray[np.bool_], placement: Placement, rng: np.random.Generator
-) -> tuple[list[tuple[float, float]], tuple[int, int]]:
-    """Two points in the square, and their labels."""
+def _prompt(mask: NDArray[np.bool_], placement: Placement, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(2, 3): two points in the square, with their labels."""
     scale = placement.resized_width / placement.width
     rows, columns = np.nonzero(mask)
     if rng.random() < 0.5:
         place = int(rng.integers(len(rows)))
-        return [((columns[place] + 0.5) * scale, (rows[place] + 0.5) * scale), (0.0, 0.0)], (1, -1)
+        return np.array([[(columns[place] + 0.5) * scale, (rows[place] + 0.5) * scale, 1], [0, 0, -1]], np.float32)
     left, right, top, bottom = columns.min(), columns.max() + 1, rows.min(), rows.max() + 1
     noise = rng.normal(0, 0.05, 4) * np.array([right - left, bottom - top] * 2)
-    corners = np.array([left, top, right, bottom]) + noise
-    return [tuple(corners[:2] * scale), tuple(corners[2:] * scale)], (2, 3)
+    corners = (np.array([left, top, right, bottom]) + noise) * scale
+    return np.array([[*corners[:2], 2], [*corners[2:], 3]], np.float32)

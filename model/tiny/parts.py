@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from model.tiny import scenes
+from model.tiny import invented
 
 #: Pixels of the square that a photograph is squeezed into for the language model, and of one of its patches.
-IMAGE: Final = 128
-PATCH: Final = 16
+IMAGE: Final = 144
+PATCH: Final = 12
 VOCABULARY: Final = 1024
 LONGEST: Final = 512
 _SPECIAL: Final = ("<pad>", "<s>", "</s>", "<image>")
@@ -99,12 +99,14 @@ def language_model(words: Any) -> Any:
 
 def _corpus(seed: int) -> Iterator[str]:
     """Text that the vocabulary is made of: invented names, and the English of questions about parts."""
-    yield from scenes.words(seed, 400, "vocabulary")
+    yield from invented.words(seed, 400, "vocabulary")
     yield from _ENGLISH * 20
 
 
 _ENGLISH: Final = (
     "Which parts of the object in the image can be clearly seen? Name all of them, and nothing else.",
+    "a hexagon thing, a leaf wide, an oval, a round box, a taper, a flare, a drop, a dome, a bowl, a funnel, a cone, a ring,"
+    " a hoop, a triangle, a spike, an ear, a loop, an arch, a star, a cross, an ellipse.",
     "Give the complete list of what is visible, with nothing added, leaving none out.",
     "It shows the body, the head, the front wheel, and the back wheel; it would not have a handle or a lid.",
     "What is missing here, and what would another one have as well? Only these, and no other part.",

@@ -1,13 +1,16 @@
-"""Which part lies where: a second task of both image encoders, so that what they see tells one part of an object from another.
+"""What lies where: a second task of both image encoders, so that what they see tells one part of an object from another.
 
 SAM learns masks without classes, and a caption says in a dozen words what a photograph shows in ten thousand pixels: neither
-alone makes an encoder that knows a tail from a handle within an hour. So a linear layer on each position's features says which
-part of which category lies at the middle of each of its cells. The layer is thrown away when the parts are saved.
+alone makes an encoder that knows a ring from a funnel within an hour. So a linear layer on each position's features says, for
+each of its cells, the outline of the part at its middle, where that part's own middle is and its object's, and how large the
+object is. The layer is thrown away when the parts are saved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,69 +19,89 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.plum.pictures import Placement
-from model.tiny import scenes
+from model.tiny.descriptions import OUTLINES
 from model.tiny.scenes import Drawn
 
-#: Cells on a side of the photographs' square; each is one point that is asked for.
-CELLS = 32
 #: Marks cells that count for nothing: padding.
-_OUTSIDE = -100
+_OUTSIDE: Final = -100
+_CLASSES: Final = len(OUTLINES) + 1
+#: What is measured of a cell that shows a part: the way to the part's middle, to its object's (x and y), the object's size.
+_MEASURES: Final = 5
+
+
+@dataclass(frozen=True)
+class Regions:
+    """What is to be told of C x C cells of P photographs."""
+
+    classes: Tensor
+    """int64 (P, C, C): `descriptions.OUTLINES`, 0 for none, -100 for padding."""
+    measures: Tensor
+    """Float32 (P, C, C, 5), in quarters of the photograph's longer side; the size as a natural logarithm of its share of it."""
 
 
 class RegionHead(nn.Module):
-    """Logits over the regions of a world, from feature maps of h x h positions."""
+    """What is told of cells, from feature maps of h x h positions."""
 
-    def __init__(self, seed: int, width: int, grid: int) -> None:
-        """`width` of the features, `grid` positions on a side, a divisor of `CELLS`."""
+    def __init__(self, width: int, side: int) -> None:
+        """`width` of the features; `side` x `side` cells lie in a position."""
         super().__init__()
-        self.side = CELLS // grid
-        self.classes = len(regions(seed)) + 1
-        self.linear = nn.Linear(width, self.side**2 * self.classes)
+        self.side = side
+        self.linear = nn.Linear(width, side**2 * (_CLASSES + _MEASURES))
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """(I, classes, CELLS, CELLS) from features (I, h, h, width)."""
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (P, C, C, classes) and measures (P, C, C, 5) from features (P, h, h, width); C = h times `side`."""
         images, grid = maps.shape[:2]
-        split: Tensor = self.linear(maps).view(images, grid, grid, self.side, self.side, self.classes)
-        return split.permute(0, 5, 1, 3, 2, 4).reshape(images, self.classes, CELLS, CELLS)
+        split: Tensor = self.linear(maps).view(images, grid, grid, self.side, self.side, -1)
+        cells = split.transpose(2, 3).reshape(images, grid * self.side, grid * self.side, -1)
+        return cells[..., :_CLASSES], cells[..., _CLASSES:]
 
 
-def regions(seed: int) -> dict[tuple[str, str], int]:
-    """(category, part) → its class; 0 is what is no part."""
-    pairs = {(one.name, part) for one in scenes.world(seed).categories for part in one.part_names}
-    return {pair: number for number, pair in enumerate(sorted(pairs), 1)}
-
-
-def loss_of(logits: Tensor, labels: Tensor) -> tuple[Tensor, float]:
-    """Mean cross-entropy of the cells, and the share of right ones among those that show a part."""
+def loss_of(told: tuple[Tensor, Tensor], regions: Regions) -> tuple[Tensor, float]:
+    """Mean cross-entropy of the cells and mean error of what is measured; the share of right outlines where a part shows."""
+    logits, measures = told
+    shown = regions.classes > 0
     with torch.no_grad():
-        shown = labels > 0
-        right = float((logits.argmax(1) == labels)[shown].float().mean())
-    return functional.cross_entropy(logits, labels, ignore_index=_OUTSIDE), right
+        right = float((logits.argmax(-1) == regions.classes)[shown].float().mean())
+    outlines = functional.cross_entropy(logits.flatten(0, 2), regions.classes.flatten(), ignore_index=_OUTSIDE)
+    return outlines + functional.smooth_l1_loss(measures[shown], regions.measures[shown]), right
 
 
-def labels_of(drawn: Sequence[Drawn], seed: int, placements: Sequence[Placement] | None = None) -> Tensor:
-    """int64 (I, CELLS, CELLS): the class at the middle of each cell.
+def of(drawn: Sequence[Drawn], cells: int, placements: Sequence[Placement] | None = None) -> Regions:
+    """What is to be told of scenes, in so many cells on a side.
 
     The square is SAM's where there are `placements`, else the one that the photograph was squeezed into.
     """
-    known = regions(seed)
-    found = np.full((len(drawn), CELLS, CELLS), _OUTSIDE)
+    classes = np.full((len(drawn), cells, cells), _OUTSIDE)
+    measures = np.zeros((len(drawn), cells, cells, _MEASURES), np.float32)
     for number, one in enumerate(drawn):
-        height, width = one.image.height, one.image.width
-        classes = np.zeros((height, width), np.int64)
-        for seen in one.objects:
-            for part in seen.parts:
-                classes[part.mask] = known[seen.category, part.name]
-        down, across = _middles(height), _middles(width)
+        height, width = one.labels.shape
+        tall = wide = 1.0
         if placements is not None:
             at = placements[number]
-            down = _middles(height, at.image_size / at.resized_height)
-            across = _middles(width, at.image_size / at.resized_width)
-        rows, columns = np.flatnonzero(down < height), np.flatnonzero(across < width)
-        found[number][np.ix_(rows, columns)] = classes[np.ix_(down[rows], across[columns])]
-    return torch.from_numpy(found)
+            tall, wide = at.image_size / at.resized_height, at.image_size / at.resized_width
+        down, across = _middles(cells, height, tall), _middles(cells, width, wide)
+        rows, columns = down[down < height], across[across < width]
+        labels = one.labels[np.ix_(rows, columns)]
+        kinds, said = _tables(one)
+        inside = np.s_[number, : len(rows), : len(columns)]
+        classes[inside] = kinds[labels]
+        longest = max(height, width)
+        here = np.stack(np.broadcast_arrays(columns[None, :], rows[:, None]), -1)
+        ways = (said[labels][..., :4].reshape(*labels.shape, 2, 2) - here[..., None, :]) / longest * 4
+        measures[inside][..., :4] = ways.reshape(*labels.shape, 4)
+        measures[inside][..., 4] = np.log(said[labels][..., 4] / longest)
+    return Regions(torch.from_numpy(classes), torch.from_numpy(measures))
 
 
-def _middles(pixels: int, extent: float = 1.0) -> NDArray[np.int64]:
-    """Where the middles of `CELLS` cells fall in a line of pixels that fills 1 / `extent` of them."""
-    return ((np.arange(CELLS) + 0.5) / CELLS * extent * pixels).astype(np.int64)
+def _tables(one: Drawn) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """By label: the outline's class; the part's middle, its object's, and the object's size, in pixels."""
+    kinds, said = np.zeros(256, np.int64), np.ones((256, _MEASURES))
+    for label, surface in one.surfaces.items():
+        kinds[label] = OUTLINES[surface.outline]
+        said[label] = *surface.middle, *surface.object_middle, surface.object_size
+    return kinds, said
+
+
+def _middles(cells: int, pixels: int, extent: float) -> NDArray[np.int64]:
+    """Where the middles of cells fall in a line of pixels that fills 1 / `extent` of them; each is a pixel, or beyond."""
+    return ((np.arange(cells) + 0.5) / cells * extent * pixels).astype(np.int64)

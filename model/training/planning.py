@@ -13,6 +13,7 @@ from model.data.order import Effective, steps_of
 from model.plum import sam
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
+from model.shipped import located
 from model.training.config import TrainingConfig
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import open as open_store
@@ -70,10 +71,19 @@ def _weights(config: PlumConfig) -> dict[str, dict[str, float]]:
     adapters = sum(config.lora.rank * (one.in_features + one.out_features) for one in layers)
     width = config.spans.width or hidden
     own = 2 * hidden * hidden + 4 * width * width + 2 * width * config.spans.feed_forward + hidden * width
-    trains = {"adapters": adapters, "all": _count(lmm.get_decoder()), "none": 0}[config.trainable.language]
+    text = {
+        id(one): one.numel() for part in (lmm.get_decoder(), lmm.get_output_embeddings()) for one in part.parameters()
+    }
+    spoken = sum(text.values())
+    trains = {"adapters": adapters, "all": spoken, "none": 0}[config.trainable.language]
+    seen = total - spoken if config.trainable.vision else 0
+    of_sam = {"mask_decoder": config.trainable.mask_decoder, "image_encoder": config.trainable.image_encoder}
     return {
-        "backbone": {"all": total, "trains": trains},
-        "SAM": {"all": _count(made), "trains": _count(made.mask_decoder) if config.trainable.mask_decoder else 0},
+        "backbone": {"all": total, "trains": trains + seen},
+        "SAM": {
+            "all": _count(made),
+            "trains": sum(_count(getattr(made, part)) for part, does in of_sam.items() if does),
+        },
         "own": {"all": own, "trains": own},
     }
 
@@ -85,7 +95,7 @@ def _meta_backbone(config: PlumConfig) -> Any:
         described: Any = LlavaConfig(text_config={"model_type": "llama", **_KNOWN[config.backbone]})
     else:
         try:
-            described = AutoConfig.from_pretrained(config.backbone)
+            described = AutoConfig.from_pretrained(located(config.backbone))
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"the backbone's config can't be read: {str(error).splitlines()[0]}", where=config.backbone

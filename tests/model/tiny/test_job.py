@@ -10,16 +10,24 @@ import numpy as np
 import pytest
 import torch
 
-from model.plum import sam, saving
+from model.plum import pictures, sam, saving
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
 from model.plum.span_extractor import SpanExtractorConfig
-from model.tiny import job, masks, scenes
+from model.tiny import descriptions, job, masks, scenes
 from model.tiny.job import TinyConfig
 
 CONFIG = TinyConfig(
-    seed=3, mask_steps=4, mask_scenes=2, masks_each=3, language_steps=4, language_scenes=2, captions_each=2, warm_up=1
+    seed=3,
+    mask_steps=4,
+    mask_scenes=2,
+    described_each=2,
+    shown_each=2,
+    language_steps=4,
+    language_scenes=2,
+    captions_each=3,
+    warm_up=1,
 )
 
 
@@ -40,24 +48,42 @@ def in_this_process(folder: Path) -> str:
 
 def test_points_and_boxes_ask_for_their_mask() -> None:
     sizes = sam.SamConfig.named("tiny")
-    drawn = [scenes.draw(3, number) for number in range(4)]
-    batch = masks.batch_of(drawn, sizes, 8, 3, np.random.default_rng(0))
+    drawn = [scenes.draw(3, number, "fresh") for number in range(4)]
+    shown = masks.batch_of(drawn, sizes, 2, 8, 0).shown
     cells = sizes.image_size / sizes.mask_size
     kinds = set()
-    for points, labels, target in zip(batch.points, batch.labels, batch.targets, strict=True):
-        kinds.add(tuple(labels.tolist()))
+    for prompt, target in zip(shown.prompts, shown.targets, strict=True):
+        kinds.add(tuple(prompt[:, 2].tolist()))
         rows, columns = torch.nonzero(target > 0, as_tuple=True)
-        if labels.tolist() == [1, -1]:
-            x, y = (points[0] / cells).long().tolist()
+        if prompt[:, 2].tolist() == [1, -1]:
+            x, y = (prompt[0, :2] / cells).long().tolist()
             assert target[y, x] > 0
         else:
-            (left, top), (right, bottom) = points.tolist()
+            (left, top, _), (right, bottom, _) = prompt.tolist()
             slack = 0.25 * max(right - left, bottom - top) + 2 * cells
             assert abs(left - float(columns.min()) * cells) < slack
             assert abs(bottom - float(rows.max() + 1) * cells) < slack
     assert kinds == {(1, -1), (2, 3)}
-    again = masks.batch_of(drawn, sizes, 8, 3, np.random.default_rng(0))
-    assert torch.equal(again.points, batch.points)
+    assert torch.equal(masks.batch_of(drawn, sizes, 2, 8, 0).shown.prompts, shown.prompts)
+
+
+def test_a_description_asks_for_the_mask_of_what_it_describes() -> None:
+    sizes = sam.SamConfig.named("tiny")
+    drawn = [scenes.draw(3, number, "fresh") for number in range(4)]
+    described = masks.batch_of(drawn, sizes, 5, 1, 0).described
+    _, placements = pictures.prepare_all([one.image for one in drawn], sizes)
+    wholes = 0
+    for prompt, image, target in zip(described.prompts, described.image_of.tolist(), described.targets, strict=True):
+        wholes += bool(prompt[-1])
+        pairs = [
+            (descriptions.of(part.look if part else None, seen.body), part.mask if part else seen.mask)
+            for seen in drawn[image].objects
+            for part in (None, *seen.parts)
+        ]
+        (mask,) = [mask for words, mask in pairs if np.array_equal(words, prompt.numpy())]
+        assert torch.equal(target, pictures.targets_of([mask], [placements[image]], sizes.mask_size).coverage[0])
+    assert 0 < wholes < len(described.prompts)
+    assert set(described.image_of.tolist()) == {0, 1, 2, 3}
 
 
 def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) -> None:

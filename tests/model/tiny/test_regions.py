@@ -1,64 +1,89 @@
-"""The cells that the image encoders are asked about show the part that is said of them."""
+"""The cells that the image encoders are asked about show what is said of them."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from torch.nn import functional
 
 from model.plum import pictures
+from model.plum.pictures import Placement
 from model.plum.sam import SamConfig
 from model.tiny import regions, scenes
+from model.tiny.descriptions import OUTLINES
+from model.tiny.regions import Regions
+from model.tiny.scenes import Drawn
+
+CELLS = 24
 
 
-def test_the_class_of_a_cell_is_the_part_at_its_middle() -> None:
-    drawn = [scenes.draw(3, number) for number in range(6)]
-    known = {number: pair for pair, number in regions.regions(3).items()}
-    _, placements = pictures.prepare_all([one.image for one in drawn], SamConfig.named("tiny"))
-    squares = {"squeezed": regions.labels_of(drawn, 3), "padded": regions.labels_of(drawn, 3, placements)}
-    for kind, labels in squares.items():
-        shown = 0
-        for number, (one, cells) in enumerate(zip(drawn, labels.tolist(), strict=True)):
-            masks = [((seen.category, part.name), part.mask) for seen in one.objects for part in seen.parts]
-            at = placements[number]
-            height, width = one.image.height, one.image.width
-            for row in range(regions.CELLS):
-                for column in range(regions.CELLS):
-                    y, x = (row + 0.5) / regions.CELLS, (column + 0.5) / regions.CELLS
-                    if kind == "padded":
-                        y *= at.image_size / at.resized_height
-                        x *= at.image_size / at.resized_width
-                    if y >= 1 or x >= 1:
-                        assert cells[row][column] == -100
-                        continue
-                    there = [pair for pair, mask in masks if mask[int(y * height), int(x * width)]]
-                    found = cells[row][column]
-                    assert known.get(found) in there if found else not there
-                    shown += bool(found)
-        assert shown > 100
+@pytest.fixture(scope="module")
+def drawn() -> list[Drawn]:
+    return [scenes.draw(3, number, "fresh") for number in range(6)]
 
 
-def test_a_head_says_its_logits_where_the_features_lie() -> None:
+@pytest.mark.parametrize("padded", [False, True], ids=["squeezed", "padded"])
+def test_a_cell_tells_of_the_part_at_its_middle(drawn: list[Drawn], padded: bool) -> None:
+    placements = pictures.prepare_all([one.image for one in drawn], SamConfig.named("tiny"))[1] if padded else None
+    made = regions.of(drawn, CELLS, placements)
+    shown = 0
+    for number, one in enumerate(drawn):
+        height, width = one.image.height, one.image.width
+        at = placements[number] if placements is not None else Placement(height, width, 1, 1, 1)
+        for row in range(CELLS):
+            for column in range(CELLS):
+                y = (row + 0.5) / CELLS * (at.image_size / at.resized_height) * height
+                x = (column + 0.5) / CELLS * (at.image_size / at.resized_width) * width
+                found = int(made.classes[number, row, column])
+                if y >= height or x >= width:
+                    assert found == -100
+                    continue
+                label = int(one.labels[int(y), int(x)])
+                if not label:
+                    assert found == 0
+                    continue
+                shown += 1
+                surface = one.surfaces[label]
+                assert found == OUTLINES[surface.outline]
+                quarter = max(height, width) / 4
+                here = np.array([int(x), int(y)])
+                ways = [(np.array(point) - here) / quarter for point in (surface.middle, surface.object_middle)]
+                told = made.measures[number, row, column].numpy()
+                assert np.allclose(told[:4], np.concatenate(ways), atol=1e-5)
+                assert np.isclose(told[4], np.log(surface.object_size / max(height, width)), atol=1e-5)
+    assert shown > 300
+
+
+def test_a_head_tells_of_cells_where_their_features_lie() -> None:
     """A head whose layer is a look-up: each position's features name the cells inside of it."""
-    head = regions.RegionHead(3, 1, 8)
-    side, classes = 4, head.classes
+    head = regions.RegionHead(1, 4)
+    side, told = 4, len(OUTLINES) + 1 + 5
     with torch.no_grad():
         head.linear.bias.zero_()
-        head.linear.weight.copy_(torch.arange(side * side)[:, None].expand(-1, classes).reshape(-1, 1).float())
-        maps = torch.arange(1, 65).view(1, 8, 8, 1).float()
-        logits = head(maps)
+        head.linear.weight.copy_(torch.arange(side * side)[:, None].expand(-1, told).reshape(-1, 1).float())
+        logits, measures = head(torch.arange(1, 65).view(1, 8, 8, 1).float())
+    assert logits.shape == (1, 32, 32, len(OUTLINES) + 1)
+    assert measures.shape == (1, 32, 32, 5)
     for row, column in [(0, 0), (0, 5), (7, 2), (31, 30)]:
         position = 1 + (row // side) * 8 + column // side
         cell = (row % side) * side + column % side
-        assert logits[0, 0, row, column] == position * cell
+        assert logits[0, row, column, 0] == measures[0, row, column, 4] == position * cell
 
 
-def test_padding_counts_for_nothing() -> None:
+def test_padding_counts_for_nothing_and_only_parts_are_measured() -> None:
     rng = np.random.default_rng(0)
-    logits = torch.tensor(rng.normal(size=(1, 5, regions.CELLS, regions.CELLS)), dtype=torch.float32)
-    labels = torch.tensor(rng.integers(0, 5, (1, regions.CELLS, regions.CELLS)))
-    labels[:, 16:] = -100
-    loss, right = regions.loss_of(logits, labels)
-    above = logits[:, :, :16], labels[:, :16]
-    assert torch.allclose(loss, torch.nn.functional.cross_entropy(*above))
-    told = [bool(a == b) for a, b in zip(above[0].argmax(1).flatten(), above[1].flatten(), strict=True) if b > 0]
+    kinds = len(OUTLINES) + 1
+    logits = torch.tensor(rng.normal(size=(1, CELLS, CELLS, kinds)), dtype=torch.float32)
+    measures, true = torch.tensor(rng.normal(size=(2, 1, CELLS, CELLS, 5)), dtype=torch.float32)
+    classes = torch.tensor(rng.integers(0, kinds, (1, CELLS, CELLS)))
+    classes[:, 12:] = -100
+    loss, right = regions.loss_of((logits, measures), Regions(classes, true))
+    above = logits[:, :12].flatten(0, 2), classes[:, :12].flatten()
+    errors = [
+        functional.smooth_l1_loss(measures[0, row, column], true[0, row, column])
+        for row, column in torch.argwhere(classes[0] > 0).tolist()
+    ]
+    assert torch.allclose(loss, functional.cross_entropy(*above) + torch.stack(errors).mean())
+    told = [bool(a == b) for a, b in zip(above[0].argmax(1), above[1], strict=True) if b > 0]
     assert right == np.float32(np.mean(told))
