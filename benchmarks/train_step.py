@@ -60,7 +60,7 @@ def make(folder: Path, root: Path | None) -> None:
         uris = dict(zip(found.column("source").to_pylist(), found.column("uri").to_pylist(), strict=True))
     texts = [*found.column("prompt").to_pylist(), *found.column("answer").to_pylist()]
     tokenizer(texts).save(str(folder / "tokenizer.json"))
-    about = {"root": str(root.absolute()), "rows": str(found.path), "uris": uris}
+    about = {"root": str(root.absolute()), "rows": [str(path) for path in found.paths], "uris": uris}
     (folder / "about.json").write_text(json.dumps(about))
 
 
@@ -74,7 +74,7 @@ def samples(folder: Path, size: Any, together: int, steps: int) -> list[list[lis
     about = json.loads((folder / "about.json").read_text())
     with open_store(Path(about["root"])) as store:
         shown = photographs.find(Path(about["root"]), store.manifest, {}, about["uris"])
-    rows = Rows(Path(about["rows"]))
+    rows = Rows([Path(path) for path in about["rows"]])
     drawn = order.epoch_order(rows.views(), 0, 0, together)
     effective = order.Effective(size.batch, size.at_once)
     dealt = [order.passes(drawn, rows.lengths(), rows.views(), step, effective) for step in range(steps)]

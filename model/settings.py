@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import re
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -70,6 +71,9 @@ def _check(value: Any, hint: Any, inside: str, where: str) -> None:
         for number, one in enumerate(value):
             for inner in typing.get_args(hint):
                 _check(one, inner, f"{inside.rstrip('.')}[{number}].", where)
+    elif isinstance(value, dict) and typing.get_origin(hint) is Mapping:
+        for key, one in value.items():
+            _check(one, typing.get_args(hint)[1], f"{inside}{key}.", where)
     elif isinstance(value, dict) and kinds:
         hints = typing.get_type_hints(kinds[0])
         known = [field.name for field in dataclasses.fields(kinds[0])]

@@ -61,7 +61,8 @@ class Collator:
             try:
                 prompt = self._backbone.renderer.prompt(found.picture.replacement, sample.question, sample.history)
                 text, tokens = self._render(sample, prompt)
-                others = [self._whole(prompt, one) for one in sample.choices] if self._with_choices else []
+                # Where there is nothing to choose, the answer is the only choice, whose loss is 0.
+                others = [self._whole(prompt, one) for one in sample.choices] or [text] if self._with_choices else []
             except TextError as error:
                 left_out[sample.sample_id] = error.what
                 continue

@@ -4,13 +4,15 @@ Training looks at samples in an order of its own, which Parquet is not made for.
 of its parts, photograph) is done once, by DuckDB in bounded memory, for all samples; a row is then read where it lies, and only
 the pages that hold it are in memory. Five million questions take some 5 GB of disk.
 
-A question of two turns gives two samples: its first turn, and its second after the true first.
+A question of two turns gives two samples: its first turn, and its second after the true first. Other data in the mixture
+(`model.data.others`) have files of their own, whose rows follow.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,12 +20,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from model.data.selection import DataConfig
+from model.data import others
+from model.data.selection import TYPES, DataConfig
 from model.plum.errors import ModelError
 from partonomy_data.store.reader import Store
 
 #: Raise it when the query below changes: files made by another are made anew.
-FORMAT: Final = 1
+FORMAT: Final = 2
 ROWS_PER_BATCH: Final = 1024
 
 _SAMPLES: Final = """
@@ -43,15 +46,16 @@ asked AS (
 turns AS (
     SELECT *, 'parts' AS turn, question AS prompt, correct.text AS answer, correct.spans AS spans,
         list_transform(choices, lambda c: c.text) AS texts, correct_index AS correct_text,
+        list_transform(choices, lambda c: c.spans) AS texts_spans,
         CASE WHEN question_type = 'whole_to_part' THEN object_question END AS earlier_question,
         CASE WHEN question_type = 'whole_to_part' THEN true_object END AS earlier_answer FROM asked
     UNION ALL
     SELECT *, 'object', object_question, true_object, [], list_transform(object_choices, lambda c: c.text),
-        correct_object_index, CASE WHEN question_type = 'part_to_whole' THEN question END,
+        correct_object_index, [], CASE WHEN question_type = 'part_to_whole' THEN question END,
         CASE WHEN question_type = 'part_to_whole' THEN correct.text END FROM asked WHERE two)
 SELECT t.question_id || '/' || t.turn AS sample_id, t.question_id, t.image_id, t.source, t.question_type, t.turn, i.uri,
     i.sha256, i.width, i.height, list_contains(i.repairs, 'exif_transposed') AS transposed, t.referent, t.region,
-    t.earlier_question, t.earlier_answer, t.prompt, t.answer, t.spans, t.texts, t.correct_text,
+    t.earlier_question, t.earlier_answer, t.prompt, t.answer, t.spans, t.texts, t.texts_spans, t.correct_text,
     CASE WHEN t.turn = 'parts' THEN coalesce(n.masks, []) ELSE [] END AS masks,
     md5(concat_ws('|', t.image_id, t.referent, t.region::VARCHAR)) AS view,
     length(concat(t.earlier_question, t.earlier_answer, t.prompt, t.answer)) AS characters
@@ -61,13 +65,16 @@ ORDER BY t.question_id, t.turn
 
 
 class Rows:
-    """The samples of a selection, in a file that is mapped into memory. Can be opened by many processes."""
+    """The samples of a selection, in files that are mapped into memory. Can be opened by many processes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with pa.memory_map(str(path)) as source:
-            reader = pa.ipc.open_file(source)
-            self._batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    def __init__(self, paths: Sequence[Path], left_out: Sequence[str] = ()) -> None:
+        """`left_out`: what of other data is not among them, a line for each reason."""
+        self.paths, self.left_out = tuple(paths), tuple(left_out)
+        self._batches: list[pa.RecordBatch] = []
+        for path in paths:
+            with pa.memory_map(str(path)) as source:
+                reader = pa.ipc.open_file(source)
+                self._batches += [reader.get_batch(number) for number in range(reader.num_record_batches)]
         self._ends = np.cumsum([batch.num_rows for batch in self._batches])
 
     def __len__(self) -> int:
@@ -103,25 +110,23 @@ class Rows:
 
 
 def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:
-    """The rows of a selection of the store's version, from `folder` if they were made before.
+    """The rows of a selection of the store's version, and of other data, from `folder` if they were made before.
 
     Written aside and renamed, so that a file that is there is whole. Raises ModelError if nothing is selected.
     """
+    types = sorted(kind for kind, weight in config.types.items() if weight > 0)
     chosen = {
         "splits": list(config.splits),
-        "types": sorted(kind for kind, weight in config.types.items() if weight > 0),
+        "types": [kind for kind in types if kind in TYPES],
         "sources": list(config.sources),
     }
-    key = {
-        "format": FORMAT,
-        "version": store.version,
-        **chosen,
-    }
-    path = folder / f"{hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:24]}.arrow"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(store, key, path)
-    rows = Rows(path)
+    paths = []
+    if chosen["types"] or not types:
+        paths.append(_of_store(store, {"format": FORMAT, "version": store.version, **chosen}, folder))
+    wanted = {name: one for name, one in sorted(config.others.items()) if not types or name in types}
+    read = {name: others.prepare(name, one, folder) for name, one in wanted.items()}
+    left_out = [f"{name}: {line}" for name, one in read.items() for line in one.left_out]
+    rows = Rows([*paths, *(one.path for one in read.values())], left_out)
     if not len(rows):
         told = [f"{name} {', '.join(values)}" for name, values in chosen.items() if values]
         raise ModelError(
@@ -129,6 +134,14 @@ def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:
             mend="Choose other splits, types or sources",
         )
     return rows
+
+
+def _of_store(store: Store, key: dict[str, object], folder: Path) -> Path:
+    path = folder / f"{hashlib.sha256(repr(sorted(key.items())).encode()).hexdigest()[:24]}.arrow"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(store, key, path)
+    return path
 
 
 def _write(store: Store, key: dict[str, object], path: Path) -> None:

@@ -33,6 +33,7 @@ class Sample:
     masks: tuple[NDArray[np.uint8], ...]
     """For each span, (h, w) of the view, 0 and 1: the union of the part's instances."""
     choices: tuple[str, ...]
+    """None where it isn't a question with choices."""
     correct: int
 
 
@@ -46,7 +47,9 @@ def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
     missing = next((part for _, _, part in spans if part not in counts), None)
     if missing is not None:
         raise ModelError(f"the part {missing!r} that it names has no mask", where=name)
-    history = (Turn(row["earlier_question"], row["earlier_answer"]),) if row["earlier_question"] else ()
+    history = [(one["question"], one["answer"]) for one in row.get("history", ())]
+    if row.get("earlier_question"):
+        history.append((row["earlier_question"], row["earlier_answer"]))
     return Sample(
         sample_id=name,
         photograph=str(row["sha256"]),
@@ -54,7 +57,7 @@ def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
         view=view,
         question=row["prompt"],
         answer=row["answer"],
-        history=history,
+        history=tuple(Turn(question, answer) for question, answer in history),
         spans=spans,
         masks=tuple(view.of(_mask(counts[part], size, name)) for _, _, part in spans),
         choices=tuple(row["texts"]),

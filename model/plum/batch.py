@@ -109,7 +109,8 @@ def counts(batches: Sequence[Batch], span_weights: Sequence[float]) -> Mapping[s
         for number, one in enumerate(batch.rendered):
             tags = batch.tags[number, : one.n_answer].cpu().numpy()
             found["span"] += float(np.asarray(span_weights)[tags].sum())
-        found["choice"] += len(batch.rendered) if batch.choices is not None else 0
+        if batch.choices is not None:
+            found["choice"] += int((torch.bincount(batch.choices.of) > 1).sum())
         for term in ("overlap", "bce", "kl"):
             found[term] += len(batch.spans)
     return found

@@ -51,6 +51,7 @@ class Feed:
         self._threads = threads
         self._used = self._kept(rows, config, seed)
         self._lengths, self._views = rows.lengths(), rows.views()
+        self.left_out = rows.left_out
         self.per_epoch = order.steps_of(len(self._used), effective)
 
     @staticmethod

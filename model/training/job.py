@@ -105,6 +105,8 @@ def _train(
         accelerator.init_trackers("partonomy")
     log = folder / "training.jsonl"
     with Records(accelerator, log, state.steps, start, quiet=quiet) as records:
+        for line in state.feed.left_out:
+            records.note(line)
         done = loop.run(state, records, start, measure if validation else None)
         for sample, why in sorted(state.left_out.items())[:3]:
             records.note(f"left out {sample}: {why}")
@@ -156,7 +158,8 @@ def _run(
 
 
 def _photographs(store: Store, layout: Layout, config: TrainingConfig, samples: Rows) -> Photographs:
-    return photographs.find(layout.root, store.manifest, config.data.photographs, samples.uris())
+    given = {**config.data.photographs, **{name: one.images for name, one in config.data.others.items()}}
+    return photographs.find(layout.root, store.manifest, given, samples.uris())
 
 
 def _embedding(plum: Plum, folder: Path) -> Callable[[Sample, Tensor], Tensor]:

@@ -84,9 +84,9 @@ def _add(tally: _Tally, plum: Plum, samples: Sequence[Sample], collator: Collato
 def _add_choices(tally: _Tally, plum: Plum, samples: Sequence[Sample], asked: Sequence[Asked]) -> None:
     if plum.config.marking == "seg_token":
         return  # a choice without its [SEG] tokens is not what the model would say
-    for sample, scores in zip(
-        samples, answering.score_choices(plum, asked, [one.choices for one in samples]), strict=True
-    ):
+    pairs = [(sample, one) for sample, one in zip(samples, asked, strict=True) if sample.choices]
+    found = answering.score_choices(plum, [one for _, one in pairs], [sample.choices for sample, _ in pairs])
+    for (sample, _), scores in zip(pairs, found, strict=True):
         values = [score.log_likelihood for score in scores]
         others = [value for place, value in enumerate(values) if place != sample.correct]
         tally.chosen.append(values[sample.correct] > max(others))

@@ -94,12 +94,12 @@ def test_samples_of_one_view_share_a_number(samples: Rows) -> None:
 def test_a_file_that_is_there_is_not_made_again(store: Store, tmp_path: Path) -> None:
     config = DataConfig(splits=("train",), types={"difference": 1.0})
     first = rows.prepare(store, config, tmp_path)
-    made = first.path.stat()
+    made = first.paths[0].stat()
     again = rows.prepare(store, config, tmp_path)
-    assert (again.path, again.path.stat().st_ino) == (first.path, made.st_ino)
+    assert (again.paths, again.paths[0].stat().st_ino) == (first.paths, made.st_ino)
     assert set(first.column("question_type").to_pylist()) == {"difference"}
     other = rows.prepare(store, DataConfig(splits=("train",), sources=("paco",)), tmp_path)
-    assert other.path != first.path
+    assert other.paths != first.paths
     assert set(other.column("source").to_pylist()) == {"paco"}
     assert [path.suffix for path in sorted(tmp_path.iterdir())] == [".arrow", ".arrow"]
 
