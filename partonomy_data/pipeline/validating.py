@@ -11,6 +11,7 @@ from partonomy_data.errors import PartonomyError
 from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.code import code_digest
 from partonomy_data.pipeline.progress import Progress
+from partonomy_data.sources.files import digest
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import reading
 from partonomy_data.store.pointer import read_current
@@ -21,13 +22,15 @@ from partonomy_data.validation.job import n_rules, validate_staged
 def validate(root: Path, config: BuildConfig, assembled: Assembled, run_id: str, progress: Progress) -> Assembled:
     """Checks what is staged, sends questions that break a rule to quarantine, and writes the report into the run's folder.
 
-    Raises ValidationError if it may not be published, and PartonomyError if that can't be found out (the disk is full).
+    What has changed since the version before is judged; or all, where that wasn't validated by the same code and settings,
+    and where all is to be verified. Raises ValidationError if it may not be published, and PartonomyError if that can't be
+    found out (the disk is full).
     """
     import duckdb
 
     folder = Layout(root).runs / run_id / "validation"
     progress.stage("validating", n_rules())
-    cache = Cache(Layout(root).work / "findings", code_digest())
+    cache = Cache(Layout(root).work / "findings", digest(code_digest(), duckdb.__version__), anew=config.verify)
     current = read_current(root)
     try:
         # The version before is compared with: a rollback and a prune must not take it away meanwhile.

@@ -115,7 +115,9 @@ def index(run: Run, tables: Mapping[str, Sequence[Outcome]], verdicts: Mapping[t
     for table, outcomes in tables.items():
         of_rule = {one.rule: verdicts[table, one.rule] for one in outcomes}
         failed = sum(not one.success for one in of_rule.values())
-        suites.append((table, _state(outcomes, of_rule), max(one.checked for one in outcomes), len(outcomes), failed))
+        rows = max(one.checked for one in outcomes)
+        judged = max(one.checked if one.judged is None else one.judged for one in outcomes)
+        suites.append((table, _state(outcomes, of_rule), rows, min(judged, rows), len(outcomes), failed))
         for place, one in enumerate(_broken_first(outcomes, of_rule), 2):
             if of_rule[one.rule].failed:
                 broken.append((one, of_rule[one.rule], f"validations/{table}.html#section-{place}"))

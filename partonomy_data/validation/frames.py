@@ -20,8 +20,9 @@ ROW = "row"
 
 
 def frame(table: str, outcomes: Sequence[Outcome]) -> pd.DataFrame:
-    """One row for each row of the table that was checked: a bool column for each rule, and `row` (Arrow string).
+    """One row for each row of the table that was judged: a bool column for each rule, and `row` (Arrow string).
 
+    Where some row breaks a rule, it has all rows of the table, as their share is told, and those that were not judged keep it.
     The rows that break a rule come first, in order, with their names; the others, which keep all rules, have none, so the
     table itself is not read. Of `version` there are the units that break a rule and, true, the version. Should rules name
     more rows than were counted (of a damaged file), the frame has them all. Rules that all rows keep share one read-only
@@ -31,7 +32,8 @@ def frame(table: str, outcomes: Sequence[Outcome]) -> pd.DataFrame:
 
     mine = [one for one in outcomes if one.table == table]
     broken = _broken(mine)
-    n = len(broken) + 1 if table == VERSION else max([len(broken), *(one.checked for one in mine)])
+    rows = [one.checked if one.judged is None or len(broken) else one.judged for one in mine]
+    n = len(broken) + 1 if table == VERSION else max([len(broken), *rows])
     kept = np.ones(n, bool)
     kept.flags.writeable = False
     columns: dict[str, object] = {}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,12 +19,13 @@ from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import read_current
 from partonomy_data.store.remote.copies import as_published
 from partonomy_data.validation import data_docs
-from partonomy_data.validation.cache import Cache
+from partonomy_data.validation.cache import Cache, Record
+from partonomy_data.validation.changes import changes, content, staged_files, summed
 from partonomy_data.validation.quarantining import helps, quarantine, without
 from partonomy_data.validation.report import MOST_NAMED, Failure, Validation, validation
 from partonomy_data.validation.running import Outcome, run
 from partonomy_data.validation.settings import ValidationSettings
-from partonomy_data.validation.subject import opened
+from partonomy_data.validation.subject import Subject, opened
 from partonomy_data.validation.suites import VERSION, suites
 
 #: The report for machines, in the folder of a validation.
@@ -70,27 +71,46 @@ def validate_staged(
     """Checks all rules on the staged folder, whose manifest will say what is `given`.
 
     Questions that break a rule of level `row` go to quarantine, if they are few and nothing else is wrong. The report is
-    written to `folder`. `cache` has what earlier builds found out about files that are the same. Raises ValidationError if
-    a rule is broken for which nothing may be published.
+    written to `folder`. `cache` has what earlier builds found out about files that are the same, and whether the version
+    before was validated: then what has changed since is judged (`changes`). Raises ValidationError if a rule is broken for
+    which nothing may be published.
     """
     parent = _parent(root)
     manifest = dict(given)
     gone = 0
     with _spilling(root) as spill:
-        with opened(staged, given, settings, spill_to=spill, parent=parent, threads=threads, cache=cache) as subject:
-            outcomes = run(subject, told)
-            came_to = validation(outcomes, dict(subject.rows))
+
+        def look() -> AbstractContextManager[Subject]:
+            return opened(staged, manifest, settings, spill_to=spill, parent=parent, threads=threads, cache=cache)
+
+        with look() as subject:
+            since = changes(subject, parent)
+            outcomes = run(subject, told, since=since)
+            came_to = validation(outcomes, dict(subject.rows), since=since.version if since else None)
             if helps(outcomes):
                 left = quarantine(subject, outcomes)
                 manifest, gone = without(given, left), left.n
+            elif came_to.success:
+                _note(subject, outcomes)
         if gone:
-            with opened(staged, manifest, settings, spill_to=spill, parent=parent, threads=threads) as subject:
-                outcomes = run(subject, kept=[one for one in outcomes if one.table not in _OF_QUESTIONS])
-                came_to = validation(outcomes, dict(subject.rows), gone)
+            with look() as subject:
+                since = changes(subject, parent)
+                outcomes = run(subject, None, [one for one in outcomes if one.table not in _OF_QUESTIONS], since)
+                came_to = validation(outcomes, dict(subject.rows), gone, since.version if since else None)
+                if came_to.success:
+                    _note(subject, outcomes)
     _write(came_to, outcomes, folder, pages=settings.data_docs)
     if not came_to.success:
         raise ValidationError(came_to, folder)
     return Checked(came_to, outcomes, manifest)
+
+
+def _note(subject: Subject, outcomes: Iterable[Outcome]) -> None:
+    """Keeps a record of what may be published, for the version that follows."""
+    if subject.cache is not None:
+        broken = [(one.table, one.rule) for one in outcomes if one.failed]
+        record = Record(summed(subject.settings, subject.manifest), broken)
+        subject.cache.note(content(staged_files(subject)), record)
 
 
 def validate_published(

@@ -58,6 +58,10 @@ class Validation(msgspec.Struct, frozen=True):
     """The time that each rule took, the slowest first."""
     quarantined: int = 0
     """Questions that went to quarantine for it."""
+    since: str | None = None
+    """The version that this one was held against, which keeps all rules but those that are told; None if all was judged."""
+    judged: dict[str, int] = {}
+    """Rule → how many rows (of the version, files) were judged of what has changed since; those left out judged all."""
 
     @property
     def blocking(self) -> list[Failure]:
@@ -85,7 +89,9 @@ class Validation(msgspec.Struct, frozen=True):
         return "\n".join(lines)
 
 
-def validation(outcomes: Sequence[Outcome], rows: dict[str, int], quarantined: int = 0) -> Validation:
+def validation(
+    outcomes: Sequence[Outcome], rows: dict[str, int], quarantined: int = 0, since: str | None = None
+) -> Validation:
     """The report of some outcomes. A warning that is within what is tolerated is no failure."""
     failures = [
         Failure(
@@ -109,4 +115,6 @@ def validation(outcomes: Sequence[Outcome], rows: dict[str, int], quarantined: i
         rows=rows,
         seconds={f"{one.table}.{one.rule}": round(one.seconds, 3) for one in slowest},
         quarantined=quarantined,
+        since=since,
+        judged={f"{one.table}.{one.rule}": one.judged for one in outcomes if one.judged is not None},
     )

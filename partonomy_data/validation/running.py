@@ -1,17 +1,20 @@
-"""Runs the checks of all suites over a version."""
+"""Runs the checks of all suites over a version, or over what of it has changed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
 from partonomy_data.validation.rules import Check, checks
 from partonomy_data.validation.subject import Subject, damage, first_line
 from partonomy_data.validation.suites import VERSION, Expectation, suites
+
+if TYPE_CHECKING:
+    from partonomy_data.validation.changes import Changes
 
 #: What a check finds: the rows that break a rule, each once, in order, and why.
 FOUND: Final = pa.schema([("row", pa.string()), ("reason", pa.string())])
@@ -29,6 +32,8 @@ class Outcome:
     found: pa.Table
     """The rows that break it (`FOUND`)."""
     seconds: float = field(compare=False)
+    judged: int | None = None
+    """Rows that were looked at this time (of the version, files), as the others are as they were; None for all."""
 
     @property
     def rule(self) -> str:
@@ -47,10 +52,16 @@ class Outcome:
         return rows == 0 or (rows - self.failed) / rows >= self.expectation.kwargs.mostly
 
 
-def run(subject: Subject, told: Callable[[], None] | None = None, kept: Iterable[Outcome] = ()) -> list[Outcome]:
+def run(
+    subject: Subject,
+    told: Callable[[], None] | None = None,
+    kept: Iterable[Outcome] = (),
+    since: Changes | None = None,
+) -> list[Outcome]:
     """The outcome of every rule, in the order of the suites. `told` is called after each.
 
-    Rules whose outcomes are `kept`, as nothing changed that they look at, are not checked again.
+    Rules whose outcomes are `kept`, as nothing changed that they look at, are not checked again. Where it is known what has
+    changed `since` a version that was validated, the others look at that, as far as it is all that they need.
     A file that turns out to be damaged while it is read breaks the rule `files_readable`, and is left out from then on.
     """
     import duckdb
@@ -65,14 +76,15 @@ def run(subject: Subject, told: Callable[[], None] | None = None, kept: Iterable
             continue
         start = time.perf_counter()
         check = known[table, expectation.rule]
+        where, judged = (subject, None) if since is None else since.place(subject, table, expectation.rule)
         try:
-            found = _found(subject, check)
+            found = FOUND.empty_table() if where is None else _found(where, check)
         except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
             if not _blame(subject):
                 raise
             found = pa.table({"row": ["all rows"], "reason": [f"a file is damaged ({first_line(error)})"]})
         checked = subject.rows.get(table, 0) if table != VERSION else max(1, found.num_rows)
-        outcomes.append(Outcome(table, expectation, checked, _in_order(found), time.perf_counter() - start))
+        outcomes.append(Outcome(table, expectation, checked, _in_order(found), time.perf_counter() - start, judged))
         if told is not None:
             told()
     return outcomes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,8 @@ class Subject:
     """What a rule found out that another one needs."""
     cache: Cache | None = None
     """Findings of earlier builds; none where all is to be looked at anew."""
+    cursors: list[DuckDBPyConnection] = field(default_factory=list)
+    """Further connections to the same database, which are closed with it."""
 
     def of_files(self, name: str, inputs: Sequence[Path], find: Callable[[], tuple[pa.Table, bool]]) -> pa.Table:
         """What `find` gives, or gave to an earlier build, for these files; with whether it follows from them alone."""
@@ -71,6 +73,12 @@ class Subject:
         _view(self.connection, f'main."{name}"', name, self.files[name], self.manifest)
 
 
+def read_parquet(paths: Iterable[Path], *, filename: bool = False) -> str:
+    """SQL of the rows of files, as they are; with `filename` each with its file."""
+    listed = ", ".join(catalog.quoted(str(path)) for path in paths)
+    return f"read_parquet([{listed}], filename = {str(filename).lower()}, hive_partitioning = false)"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what an error says."""
     return next(iter(str(error).splitlines()), type(error).__name__)
@@ -88,8 +96,7 @@ def damage(subject: Subject, path: Path, *, by_arrow: bool = False) -> str:
             for batch in file.iter_batches(parquet.ROWS_PER_GROUP):
                 batch.validate(full=True)
         if not by_arrow:
-            name = catalog.quoted(str(path))
-            subject.value(f"SELECT max(hash(columns(*))) FROM read_parquet({name}, hive_partitioning = false)")
+            subject.value(f"SELECT max(hash(columns(*))) FROM {read_parquet([path])}")
     except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
         return f"it is damaged ({first_line(error)})"
     return ""
@@ -126,7 +133,12 @@ def opened(
             connection.execute("CREATE SCHEMA parent")
             _views(connection, parent[0], "parent", {}, parent[1])
         given = None if parent is None else parent[1]
-        yield Subject(folder, manifest, settings, spill_to, connection, files, unreadable, rows, given, cache=cache)
+        subject = Subject(folder, manifest, settings, spill_to, connection, files, unreadable, rows, given, cache=cache)
+        try:
+            yield subject
+        finally:
+            for cursor in subject.cursors:
+                cursor.close()
     finally:
         connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest
 import partonomy_data
 from partonomy_data import BuildConfig, SourceSetting, pipeline
 from partonomy_data.console import summary
-from partonomy_data.demo import write
 from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.progress import Progress
 from partonomy_data.pipeline.reading import Finished
@@ -136,9 +136,9 @@ def test_a_file_that_cannot_be_read_any_more_is_not_published(
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def source(demo_store: Path) -> Path:
     """PACO's photographs of the small demo world."""
-    return write(tmp_path_factory.mktemp("demo"), size="small").sources["paco"]
+    return demo_store / "demo" / "paco"
 
 
 def test_a_bad_question_leaves_with_its_block_and_the_rest_is_published(
@@ -183,8 +183,36 @@ def test_a_bad_question_leaves_with_its_block_and_the_rest_is_published(
     assert checked.status == 0, checked.out
     again = partonomy_data.build(root, config(source, validation=ValidationSettings(data_docs=False)))
     assert (again.new, again.version) == (False, done.version)
+    assert again.validation is not None
+    assert (again.validation.since, again.validation.quarantined) == (done.version, len(block))
+    assert again.validation.judged["questions.chance_is_of_choices"] == 0  # what is left is what the version has
     # Without the damage the block is there.
     damaging(None)
     mended = partonomy_data.build(root, config(source, validation=ValidationSettings(data_docs=False)))
     assert mended.questions == done.questions + len(block)
     assert mended.warnings() == []
+    assert mended.validation is not None
+    assert mended.validation.since == done.version
+
+
+# What has changed
+
+
+def test_a_build_judges_what_has_changed_unless_all_is_to_be_verified_or_nothing_is_known(tmp_path: Path) -> None:
+    root, source = tmp_path / "store", paco.write(tmp_path / "paco")
+
+    def since(**settings: Any) -> str | None:
+        done = partonomy_data.build(root, config(source, **settings))
+        assert done.validation is not None
+        assert done.validation.success
+        return done.validation.since
+
+    assert since() is None
+    version = (root / "CURRENT").read_text().strip()
+    assert since() == version
+    assert since(verify=True) is None
+    assert since() == version  # a build that verifies all is one to go by
+    shutil.rmtree(root / "work")
+    assert since() is None
+    told = partonomy("validate", "--root", root, "--format", "json", "--out", tmp_path / "report")
+    assert (json.loads(told.out)["since"], json.loads(told.out)["judged"]) == (None, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import pyarrow.parquet as pq
 
 from partonomy_data.store import parquet
 from partonomy_data.store.files import link_tree
+from partonomy_data.store.publish import publish
+from partonomy_data.validation.cache import Cache
 from partonomy_data.validation.job import Checked, validate_staged
 from partonomy_data.validation.settings import ValidationSettings
 from partonomy_data.validation.subject import Subject, opened
@@ -69,6 +72,18 @@ def _merge(paths: list[Path], name: str) -> None:
     parquet.write(rows.take(pa.array(order, pa.int64())), paths[0], name)
 
 
+def validated(once: Once) -> Path:
+    """A store whose version, of the files of `two_sources_in_few_files`, was validated, with `findings`. Read only."""
+
+    def make(target: Path) -> None:
+        target.mkdir()
+        staged = Staged.of(two_sources_in_few_files(once), target)
+        staged.findings = target / "findings"
+        publish(staged.root, staged.folder, staged.validate().manifest, readme="")
+
+    return once("validated", make)
+
+
 @dataclass(slots=True)
 class Staged:
     """A version as it is before it is published, in a folder of its own; files are links to those of the store."""
@@ -78,6 +93,8 @@ class Staged:
     root: Path
     """Of an empty store, which it is to be published in."""
     settings: Mapping[str, Any] = field(default_factory=lambda: {"data_docs": False, "blind_questions": 0})
+    findings: Path | None = None
+    """What earlier builds found out, if anything is kept of it."""
 
     @classmethod
     def of(cls, version: Path, work: Path) -> Staged:
@@ -85,16 +102,33 @@ class Staged:
         folder, root = work / "staged", work / "store"
         link_tree(version, folder)
         said = json.loads((folder / "manifest.json").read_text())
-        for name in ("manifest.json", "README.md"):
-            (folder / name).unlink()
+        for name in ("manifest.json", "README.md", "croissant.json"):
+            (folder / name).unlink(missing_ok=True)
         root.mkdir()
         return cls(folder, {name: value for name, value in said.items() if name not in _PUBLISHED}, root)
+
+    @classmethod
+    def again(cls, done: Path, work: Path) -> Staged:
+        """That of the version that was `validated`, to be published after it."""
+        root = work / "store"
+        staged = cls.of(current(done / "store"), work)
+        (root / "versions").symlink_to(done / "store" / "versions")
+        shutil.copy(done / "store" / "CURRENT", root)
+        staged.findings = work / "findings"
+        shutil.copytree(done / "findings", staged.findings, copy_function=os.link)
+        return staged
 
     def validate(self, **settings: Any) -> Checked:
         """What validation comes to. Raises ValidationError."""
         given = ValidationSettings(**{**self.settings, **settings})
         return validate_staged(
-            self.root, self.folder, self.manifest, given, folder=self.root / "runs" / "one" / "validation", threads=1
+            self.root,
+            self.folder,
+            self.manifest,
+            given,
+            folder=self.root / "runs" / "one" / "validation",
+            threads=1,
+            cache=Cache(self.findings, "") if self.findings else None,
         )
 
     def found(self, *checks: Checks) -> Found:

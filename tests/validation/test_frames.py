@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
@@ -40,6 +42,15 @@ def test_more_rows_may_be_found_than_were_counted() -> None:
     rows = frame("parts", [outcome("parts", "box_of_mask", 0, ["all rows"])])
     assert rows[ROW].tolist() == ["all rows"]
     assert rows["box_of_mask"].tolist() == [False]
+
+
+def test_a_frame_has_the_rows_that_were_judged_unless_one_breaks_a_rule() -> None:
+    of = [replace(outcome("parts", f"rule_{n}", 1000), judged=n) for n in (0, 7)]
+    assert len(frame("parts", of)) == 7
+    assert len(frame("parts", [*of, outcome("parts", "whole", 1000)])) == 1000
+    rows = frame("parts", [*of, replace(outcome("parts", "broken", 1000, ["prt_1"]), judged=3)])
+    assert len(rows) == 1000
+    assert (~rows["broken"]).sum() == 1
 
 
 def test_a_large_frame_takes_a_byte_for_a_flag_and_none_for_a_kept_rule() -> None:

@@ -1,4 +1,8 @@
-"""Damage of every kind, one at a time, to a good version before its checksums are taken: each is named by its rule."""
+"""Damage of every kind, one at a time, to a good version before its checksums are taken: each is named by its rule.
+
+The version follows on one that is the same but for the damage, so that what has changed is judged; `test_changes` has the
+same damage, several kinds at a time, judged in both ways.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from partonomy_data.validation import changes
 from partonomy_data.validation.job import REPORT, Checked, ValidationError
-from partonomy_data.validation.report import MOST_NAMED, Failure
+from partonomy_data.validation.report import MOST_NAMED, Failure, Validation
 from partonomy_data.validation.rules.quarantine import BLOCK_RULE
 from tests.validation.mutation import Mutation
 from tests.validation.mutations_of_answers import OF_ANSWERS
@@ -17,19 +22,21 @@ from tests.validation.mutations_of_blocks import OF_BLOCKS
 from tests.validation.mutations_of_files import OF_FILES
 from tests.validation.mutations_of_questions import OF_QUESTIONS
 from tests.validation.mutations_of_tables import OF_TABLES
-from tests.validation.staged import Once, Staged, names, two_sources_in_few_files
+from tests.validation.staged import Once, Staged, names, validated
 
 MUTATIONS = [one for of in (OF_FILES, OF_TABLES, OF_QUESTIONS, OF_ANSWERS, OF_BLOCKS) for one in of.kinds]
 
 
 @pytest.fixture
-def staged(once: Once, tmp_path: Path) -> Staged:
-    return Staged.of(two_sources_in_few_files(once), tmp_path)
+def staged(once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Staged:
+    monkeypatch.setattr(changes, "MOST", 1.0)
+    return Staged.again(validated(once), tmp_path)
 
 
 def test_a_good_version_breaks_no_rule(staged: Staged) -> None:
     checked = staged.validate(blind_questions=20_000)
     assert checked.validation.failures == []
+    assert checked.validation.since is None  # another setting: all is judged
     assert checked.manifest == staged.manifest
 
 
@@ -42,6 +49,7 @@ def test_damage_is_named_by_its_rule(staged: Staged, mutation: Mutation) -> None
     elif mutation.outcome == "told":
         checked = staged.validate(**mutation.settings)
         named(mutation, rows, checked.validation.failures)
+        by_changes(mutation, checked.validation)
         assert {one.level for one in checked.validation.failures} == {"warning"}
     else:
         quarantined(staged, mutation, rows)
@@ -54,6 +62,7 @@ def blocked(staged: Staged, mutation: Mutation, rows: set[str]) -> None:
         staged.validate(**mutation.settings)
     came_to = raised.value.validation
     named(mutation, rows, came_to.failures)
+    by_changes(mutation, came_to)
     assert not came_to.success
     assert came_to.blocking
     assert not before or [staged.rows("questions"), staged.rows("quarantine")] == before
@@ -61,6 +70,11 @@ def blocked(staged: Staged, mutation: Mutation, rows: set[str]) -> None:
     assert {(one["table"], one["rule"]) for one in told["failures"]} == {
         (one.table, one.rule) for one in came_to.failures
     }
+
+
+def by_changes(mutation: Mutation, came_to: Validation) -> None:
+    """What has changed was judged, unless a file can't be read, or another setting is in force."""
+    assert (came_to.since is None) is (mutation.rule == "files_readable" or bool(mutation.settings))
 
 
 def named(mutation: Mutation, rows: set[str], failures: list[Failure]) -> None:
@@ -80,6 +94,7 @@ def quarantined(staged: Staged, mutation: Mutation, rows: set[str]) -> None:
     asked = {row["question_id"]: row for row in staged.rows("questions")}
     rejected = Counter(row["table_name"] for row in staged.rows("quarantine"))
     checked = staged.validate(**mutation.settings)
+    by_changes(mutation, checked.validation)
     in_quarantine = {row["row_id"]: row for row in staged.rows("quarantine") if row["table_name"] == "questions"}
     for name in rows:
         told = in_quarantine[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -121,6 +122,13 @@ def test_the_text_has_a_line_for_each_broken_rule_the_worst_first() -> None:
         "row       questions.whole: 1 row: b",
         "warning   parts.near: 1 row: a",
     ]
+
+
+def test_it_tells_of_each_rule_at_how_many_rows_it_looked_unless_at_all() -> None:
+    some = [replace(outcome("parts", rule, 10), judged=n) for rule, n in (("near", 0), ("sound", 3))]
+    made = validation([*some, outcome("parts", "known", 10)], {"parts": 10}, since="0123456789abcdef")
+    assert (made.since, made.judged) == ("0123456789abcdef", {"parts.near": 0, "parts.sound": 3})
+    assert came_to(outcome("parts", "known", 10)).since is None
 
 
 def test_it_is_json_and_back() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
-from partonomy_data.validation.subject import Subject
+from partonomy_data.validation.subject import Subject, read_parquet
 
 _ALIKE: Final = (
     "question",
@@ -66,31 +68,57 @@ OF_QUESTIONS: Final = {
 
 def positions_balanced(subject: Subject) -> pa.Table:
     """In blocks each place is right equally often; elsewhere nearly so (five standard deviations)."""
-    return subject.found(
-        """WITH seen AS (SELECT balanced, len(choices)::INTEGER AS k, correct_index AS place FROM questions),
-        places AS (SELECT balanced, k, count(*) AS n, unnest(range(k)) AS place FROM seen GROUP BY balanced, k),
-        counts AS (SELECT balanced, k, place, count(*) AS hits FROM seen GROUP BY ALL),
-        expected AS (SELECT balanced, k, place, n, coalesce(hits, 0) AS hits, n / k AS wanted,
+    return _of_counts(
+        subject,
+        "places",
+        "SELECT balanced, len(choices)::INTEGER AS k, correct_index AS place, count(*) AS n FROM {rows} GROUP BY ALL",
+        """WITH places AS (SELECT balanced, k, sum(n) AS n, unnest(range(k)) AS place FROM counted GROUP BY balanced, k),
+        hits AS (SELECT balanced, k, place, sum(n) AS hits FROM counted GROUP BY ALL),
+        expected AS (SELECT balanced, k, place, n::BIGINT AS n, coalesce(hits, 0)::BIGINT AS hits, n / k AS wanted,
             CASE WHEN balanced THEN 0 ELSE 5 * sqrt(n / k * (1 - 1 / k)) END AS allowed
-            FROM places LEFT JOIN counts USING (balanced, k, place))
+            FROM places LEFT JOIN hits USING (balanced, k, place))
         SELECT k || ' choices, balanced ' || balanced AS row, string_agg('place ' || place || ': ' || hits || ' of ' || n,
             ', ' ORDER BY place) AS reason
-        FROM expected GROUP BY k, balanced, n HAVING bool_or(abs(hits - wanted) > allowed + 1e-9)"""
+        FROM expected GROUP BY k, balanced, n HAVING bool_or(abs(hits - wanted) > allowed + 1e-9)""",
     )
 
 
 def objects_balanced(subject: Subject) -> pa.Table:
     """Where object questions are balanced, each object among those offered together is right equally often."""
-    return subject.found(
-        """WITH asked AS (SELECT split, question_type, list_sort(list_transform(object_choices, lambda c: c.object_category))
-                AS offered, object_choices[correct_object_index + 1].object_category AS own
-            FROM questions WHERE object_balanced),
-        counts AS (SELECT split, question_type, offered, own, count(*) AS n FROM asked GROUP BY ALL)
+    return _of_counts(
+        subject,
+        "objects",
+        """SELECT split, question_type, list_sort(list_transform(object_choices, lambda c: c.object_category)) AS offered,
+            object_choices[correct_object_index + 1].object_category AS own, count(*) AS n
+        FROM {rows} WHERE object_balanced GROUP BY ALL""",
+        """WITH counts AS (SELECT split, question_type, offered, own, sum(n)::BIGINT AS n FROM counted GROUP BY ALL)
         SELECT split || ' ' || question_type || ': ' || array_to_string(offered, ', ') AS row,
             string_agg(own || ' ' || n, ', ' ORDER BY own) AS reason
         FROM counts GROUP BY split, question_type, offered
-        HAVING min(n) < max(n) OR count(*) < len(offered)"""
+        HAVING min(n) < max(n) OR count(*) < len(offered)""",
     )
+
+
+def _of_counts(subject: Subject, what: str, count: str, judge: str) -> pa.Table:
+    """What the query `judge` finds in `counted`: what `count` gives for `{rows}`, questions of a file at a time.
+
+    Where nothing is kept of single files, it is counted at once, which is quicker.
+    """
+
+    def of(path: Path) -> tuple[pa.Table, bool]:
+        return subject.found(count.format(rows=read_parquet([path]))), True
+
+    files = [path for path in subject.files["questions"] if path not in subject.unreadable]
+    if subject.cache is None or not files:
+        counted = subject.found(count.format(rows="questions"))
+    else:
+        found = [subject.of_files(f"{what} of questions", [path], partial(of, path)) for path in files]
+        counted = pa.concat_tables(found)
+    subject.connection.register("counted", counted)
+    try:
+        return subject.found(judge)
+    finally:
+        subject.connection.unregister("counted")
 
 
 CHECKS: Final = {

@@ -19,7 +19,7 @@ from schemas.tables import TABLES
 #: Values whose shares moved most, that a reason tells.
 _TOLD: Final = 3
 #: What is compared → the table, and the value of a row.
-_DISTRIBUTIONS: Final[Mapping[str, tuple[str, str]]] = {
+DISTRIBUTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "sources": ("images", "source"),
     "object_categories": ("objects", "object_category"),
     "part_categories": ("parts", "part_category"),
@@ -60,7 +60,7 @@ def unmoved(subject: Subject, what: str) -> pa.Table:
     """Whether the distribution of `what` is farther from the one of the version before than the settings allow."""
     if subject.parent is None:
         return found([])
-    table, value = _DISTRIBUTIONS[what]
+    table, value = DISTRIBUTIONS[what]
     rows = _ROWS.get(table, "{table}")
     shares = _shares(subject, rows.format(table=f"main.{table}"), value)
     before = _shares(subject, rows.format(table=f"parent.{table}"), value)
@@ -91,5 +91,5 @@ def _version(subject: Subject) -> str:
 CHECKS: Final[Mapping[str, Callable[[Subject], pa.Table]]] = {
     "sources_kept": sources_kept,
     "tables_kept": tables_kept,
-    **{f"{what}_unmoved": partial(unmoved, what=what) for what in _DISTRIBUTIONS},
+    **{f"{what}_unmoved": partial(unmoved, what=what) for what in DISTRIBUTIONS},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from partonomy_data import ids
-from partonomy_data.store.catalog import quoted
 from partonomy_data.store.files import files_under, is_leftover
 from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST
 from partonomy_data.store.manifest import is_table_file
@@ -32,9 +32,19 @@ def files_readable(subject: Subject) -> pa.Table:
     All columns are read, as there are some that no rule looks at.
     """
     for path in [path for files in subject.files.values() for path in files]:
-        if how := damage(subject, path, by_arrow=True):
+        if how := how_damaged(subject, path):
             subject.leave_out(path, how)
     return found((_name(subject, path), how) for path, how in subject.unreadable.items())
+
+
+def how_damaged(subject: Subject, path: Path) -> str:
+    """What is wrong with a file's content; empty if Arrow can read it to its end."""
+
+    def look() -> tuple[pa.Table, bool]:
+        how = damage(subject, path, by_arrow=True)
+        return pa.table({"how": pa.array([how] if how else [], pa.string())}), not how  # a disk may do better next time
+
+    return "".join(subject.of_files("readable", [path], look)["how"].to_pylist())
 
 
 def files_belong(subject: Subject) -> pa.Table:
@@ -67,25 +77,33 @@ def files_as_listed(subject: Subject) -> pa.Table:
 
 def rows_in_their_place(subject: Subject) -> pa.Table:
     """Files in a folder `<column>=<value>` with rows of another value."""
+    return _of_each(subject, "place", _out_of_place)
+
+
+def _of_each(subject: Subject, what: str, judge: Callable[[Subject, Path], list[str]]) -> pa.Table:
+    """The files that something is wrong with, and what; it follows from a file and from where it lies."""
+
+    def look(path: Path) -> tuple[pa.Table, bool]:
+        return pa.table({"how": pa.array(judge(subject, path), pa.string())}), True
+
     wrong = []
-    for files in subject.files.values():
-        places = {path: dict(_partitions(path.relative_to(subject.folder))) for path in files}
-        columns = sorted({column for place in places.values() for column in place})
-        if not columns:
-            continue
-        listed = ", ".join(quoted(str(path)) for path, place in places.items() if place)
-        values = subject.found(
-            f"SELECT DISTINCT filename, {', '.join(f'{one}::VARCHAR AS {one}' for one in columns)}"
-            f" FROM read_parquet([{listed}], filename = true, hive_partitioning = false)"
-        )
-        for row in values.to_pylist():
-            path = Path(row.pop("filename"))
-            wrong += [
-                (_name(subject, path), f"it has rows of {column} {row[column]}")
-                for column, value in places[path].items()
-                if row[column] != value
-            ]
+    for path in [path for files in subject.files.values() for path in files]:
+        name = _name(subject, path)
+        how = subject.of_files(f"{what} of {name}", [path], partial(look, path))["how"].to_pylist()
+        wrong += [(name, one) for one in how]
     return found(wrong)
+
+
+def _out_of_place(subject: Subject, path: Path) -> list[str]:
+    due = dict(_partitions(path.relative_to(subject.folder)))
+    other: set[tuple[str, str]] = set()
+    if due:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=list(due)):
+                other |= {(name, str(one)) for name in due for one in batch[name].unique().to_pylist()} - set(
+                    due.items()
+                )
+    return [f"it has rows of {column} {value}" for column, value in sorted(other)]
 
 
 def _partitions(path: Path) -> Iterator[tuple[str, str]]:
@@ -98,16 +116,18 @@ def _partitions(path: Path) -> Iterator[tuple[str, str]]:
 def numbers_finite(subject: Subject) -> pa.Table:
     """Files with a number that is none, or infinite. Arrow reads them all: Parquet's statistics, by which DuckDB goes,
     leave out what is no number, so that queries may not see it."""
-    wrong = []
-    for table, files in subject.files.items():
-        columns = [field.name for field in TABLES[table].schema() if pa.types.is_floating(_element(field.type))]
-        for path in files if columns else ():
-            bad = set()
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
-                    bad |= {name for name in batch.schema.names if not _finite(batch[name])}
-            wrong += [(_name(subject, path), f"not all of {name} are numbers") for name in sorted(bad)]
-    return found(wrong)
+    return _of_each(subject, "numbers", _not_finite)
+
+
+def _not_finite(subject: Subject, path: Path) -> list[str]:
+    schema = TABLES[_table(subject, path)].schema()
+    columns = [field.name for field in schema if pa.types.is_floating(_element(field.type))]
+    bad: set[str] = set()
+    if columns:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_GROUP, columns=columns):
+                bad |= {name for name in batch.schema.names if not _finite(batch[name])}
+    return [f"not all of {name} are numbers" for name in sorted(bad)]
 
 
 def _element(kind: pa.DataType) -> pa.DataType:
@@ -122,14 +142,14 @@ def _finite(column: Any) -> bool:
 
 def files_sorted(subject: Subject) -> pa.Table:
     """Files whose rows aren't in their order, so that equal rows might not be equal bytes, nor a look-up be quick."""
-    wrong = []
-    for table, files in subject.files.items():
-        columns, order = _ORDER.get(table, (TABLES[table].key, _as_they_are))
-        for path in files:
-            row = _first_out_of_order(path, columns, order)
-            if row is not None:
-                wrong.append((_name(subject, path), f"row {row + 1:,} belongs before the one that it follows"))
-    return found(wrong)
+    return _of_each(subject, "order", _out_of_order)
+
+
+def _out_of_order(subject: Subject, path: Path) -> list[str]:
+    table = _table(subject, path)
+    columns, order = _ORDER.get(table, (TABLES[table].key, _as_they_are))
+    row = _first_out_of_order(path, columns, order)
+    return [] if row is None else [f"row {row + 1:,} belongs before the one that it follows"]
 
 
 def _as_they_are(columns: list[Any]) -> list[Any]:
@@ -180,6 +200,10 @@ def _falls(keys: list[Any]) -> int | None:
         falls = less if falls is None else pc.or_(less, pc.and_(pc.equal(after, before), falls))
     place = int(pc.index(falls, True).as_py())
     return None if place < 0 else place
+
+
+def _table(subject: Subject, path: Path) -> str:
+    return path.relative_to(subject.folder).parts[0]
 
 
 def _name(subject: Subject, path: Path) -> str:

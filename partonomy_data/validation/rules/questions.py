@@ -6,9 +6,7 @@ choices once; only rows that break a rule are kept of it. Whether an answer is t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import pyarrow as pa
@@ -18,7 +16,6 @@ from partonomy_data.questions.admission import ordinary_words
 from partonomy_data.questions.nouns import plain
 from partonomy_data.questions.settings import TWO_TURNS
 from partonomy_data.questions.wording import PLACES
-from partonomy_data.store.catalog import quoted
 from partonomy_data.validation.rules import answers, blocks, said
 from partonomy_data.validation.subject import Subject
 
@@ -79,32 +76,21 @@ _OF_ROW: Final[Mapping[str, str]] = {
 }
 
 
-_NO_VERDICTS: Final = pa.schema([("question_id", pa.string()), *((name, pa.bool_()) for name in _OF_ROW)]).empty_table()
-
-
 def _of_row(rule: str) -> Callable[[Subject], pa.Table]:
     def check(subject: Subject) -> pa.Table:
         if "questions" not in subject.memory:
-            files = [path for path in subject.files["questions"] if path not in subject.unreadable]
-            # To plan the query takes longer than to go through a small file.
-            together = [files] if subject.cache is None else [[path] for path in files]
-            found = [
-                subject.of_files("questions", some, partial(_verdicts, subject, some)) for some in together if some
-            ]
-            subject.memory["questions"] = pa.concat_tables([_NO_VERDICTS, *found])
+            subject.memory["questions"] = _verdicts(subject)
         verdicts = subject.memory["questions"]
         return pa.table({"row": verdicts["question_id"].filter(pc.invert(verdicts[rule]))})
 
     return check
 
 
-def _verdicts(subject: Subject, files: Sequence[Path]) -> tuple[pa.Table, bool]:
-    """The rows of files of questions that break a rule, with what they keep; it follows from these files alone."""
+def _verdicts(subject: Subject) -> pa.Table:
+    """The questions that break a rule, with what they keep: `question_id`, and a bool column for each rule."""
     kept = ", ".join(f"coalesce({sql}, false) AS {name}" for name, sql in _OF_ROW.items())
-    named = ", ".join(quoted(str(path)) for path in files)
-    rows = f"SELECT question_id, {kept} FROM read_parquet([{named}], hive_partitioning = false)"
-    found = subject.found(f"SELECT * FROM ({rows}) WHERE NOT ({' AND '.join(_OF_ROW)})")
-    return found.cast(_NO_VERDICTS.schema), True
+    rows = f"SELECT question_id, {kept} FROM questions"
+    return subject.found(f"SELECT * FROM ({rows}) WHERE NOT ({' AND '.join(_OF_ROW)})")
 
 
 def spans_spell_parts(subject: Subject) -> pa.Table:
