@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-llm lint format bench soak serve deploy docs clean
+.PHONY: setup demo test test-browser test-llm lint format bench soak serve deploy docs clean
 
 setup: $(STAMP)
 
@@ -20,8 +20,14 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup
 	@$(BIN)/partonomy demo --root $(or $(ROOT),demo)
 
+# Compiled modules are kept even where the environment says not to: the hundreds of processes that tests start import them.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The explorer in a real Chromium: the system's, or Playwright's own (`playwright install chromium`).
+test-browser: setup
+	$(BIN)/python -m pytest -m browser tests/explore/browser
 
 # The whole build against a small language model on this machine.
 test-llm: setup
@@ -51,6 +57,7 @@ bench: setup
 	$(BIN)/python benchmarks/llm_throughput.py
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/evaluate.py
+	$(BIN)/python benchmarks/explore.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -o timeout=7200

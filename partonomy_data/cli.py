@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from partonomy_data import cli_export, cli_model, cli_versions
+from partonomy_data import cli_explore, cli_export, cli_model, cli_versions
 from partonomy_data import config as settings
 from partonomy_data.cli_options import Root, State, Version, local, shown
 from partonomy_data.errors import PartonomyError, UsageError
@@ -226,6 +226,7 @@ def query(
 
 cli_versions.register(app)
 cli_export.register(app)
+cli_explore.register(app)
 
 
 @app.command()
