@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed
 
 from flows.extras import ready
@@ -20,7 +21,8 @@ from partonomy_data.store.layout import Layout, check_folder_name
 def evaluate_plum(
     model_id: ModelId, version: Version, root: str = "partonomy", split: Split = "test", config: str | None = None
 ) -> Any:
-    """Has a model of the store at `root` answer a split of a version's questions; its answers and metrics go to the store.
+    """Has a model of the store at `root` answer a split of a version's questions; its answers, metrics and reports go to
+    the store, and the report is an artifact of the run.
 
     `config` is a file with settings of the evaluation. It needs the extra `model`, without which it fails at once, in one line.
     """
@@ -30,9 +32,12 @@ def evaluate_plum(
         folder = Layout(Path(root)).models / check_folder_name(model_id)
         if not folder.is_dir():
             raise UsageError("there is no such model", where=str(folder), mend="Train it first (train-plum)")
-        evaluate(
+        told = evaluate(
             root=Path(root), version=named, model_id=model_id, split=split, config=Path(config) if config else None
         )
+        if told:
+            description = f"{model_id} on {split} of version {named}"
+            create_markdown_artifact(told, key="evaluation-report", description=description)
     except PartonomyError as error:
         return failed(error)
     return Completed(message=f"evaluated {model_id} on {split} of version {named}")

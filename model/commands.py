@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from model.plum.errors import ModelError
@@ -42,17 +41,40 @@ def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None,
 
 
 def evaluate(
-    root: Path, *, model: str, split: str | None, version: str | None, config: Path | None, limit: int | None
+    root: Path,
+    *,
+    model: str | None,
+    split: str | None,
+    version: str | None,
+    config: Path | None,
+    limit: int | None,
+    budget: str | None = None,
+    dry_run: bool = False,
+    report: Path | None = None,
 ) -> str:
-    """Measures a model or a baseline, and gives the main metrics as a table. Raises ModelError."""
+    """Measures a model, predictions in a file, or a baseline, and gives the main metrics as a table. Raises ModelError.
+
+    `budget` caps what a model behind a server may cost; with `dry_run`, says what it would. In the place of a model, `report`
+    names a folder of predictions whose metrics and reports are made again.
+    """
     import sys
 
     from model.evaluation import job
 
-    wanted = job.from_file(config, split)
-    if limit is not None:
-        wanted = replace(wanted, predictions=replace(wanted.predictions, limit=limit))
+    if (model is None) == (report is None):
+        raise ModelError(
+            "nothing is named to be measured", mend="Give --model, or --report with a folder of predictions"
+        )
+    if report is not None:
+        from model.evaluation.report.job import rewrite
+
+        again = rewrite(report, job.from_file(config).predictions.photographs)
+        return "\n".join(f"Report: {one.page}" for one in again)
+    assert model is not None
+    wanted = job.limited(job.from_file(config, split), limit, budget)
     version_here(root, version)
+    if dry_run:
+        return job.plan(root, model, wanted, version=version)
 
     def told(done: int, of: int) -> None:
         print(f"{done} of {of} questions", file=sys.stderr)

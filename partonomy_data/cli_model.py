@@ -56,20 +56,38 @@ def ask(
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Option(help="A trained model (its folder, or its name in the store), or a baseline: random, oracle"),
-    ],
     root: Root,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A trained model (its folder, or its name in the store), api:NAME behind a server, a .jsonl file of"
+            " predictions, or a baseline: random, oracle, frequent, blind, whole-object, mean-location, nearest, color,"
+            " sam-box:MODEL, sam-point:MODEL"
+        ),
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Of the questions; test if not given.")] = None,
     version: Version = None,
     limit: Annotated[int | None, typer.Option(help="At most so many questions, always the same.")] = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file of settings.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="A cap on what a model behind a server costs: 5usd, 200calls, 1000000tokens.")
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what a model behind a server would be asked, and the price; ask nothing."),
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder evaluations/MODEL/VERSION: measure its predictions again, and write the reports anew."
+        ),
+    ] = None,
     state: State = None,
 ) -> None:
     """Measures a model on the questions of a split: choices, masks, names; with intervals, by type and slice."""
     command = _found("evaluate")
-    print(command(local(root, state), model=model, split=split, version=version, config=config, limit=limit))
+    chosen = {"model": model, "split": split, "version": version, "config": config, "limit": limit}
+    print(command(local(root, state), **chosen, budget=budget, dry_run=dry_run, report=report))
 
 
 def pretrain_tiny(

@@ -4,7 +4,10 @@ asking             what a model is asked, and what it gives
 questions          the questions of a split
 protocol           how a question is asked, and what is kept of what comes of it
 predicting         a model's predictions on a split, into the store
-adapters           PLUM, and baselines
+adapters           PLUM, models behind a server, and baselines
+candidates         all that can be measured, by what it is called
+saved              predictions that were made elsewhere, in a file
+agreement          IoU by part, as predictions are kept with it
 
 The metrics take plain data and run-length masks; they need neither torch, nor a model, nor a store.
 
@@ -26,8 +29,10 @@ intervals          bootstrap by blocks
 tallies            sums by unit, in bounded memory
 streaming          all metrics of any number of questions, by slice, with intervals
 comparing          two models on the same questions, and the same draws
+gaps               a split out of the distribution beside the one within it
 
 measuring          from predictions in the store to metrics in the store
+report             what the metrics come to, for people
 job                all of it: a model on a split of a version
 """
 
@@ -36,11 +41,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def evaluate(*, root: Path, version: str, model_id: str, split: str, config: Path | None) -> None:
-    """What the flow `evaluate-plum` does: a model's predictions on a split, and its metrics, into the store.
+def evaluate(*, root: Path, version: str, model_id: str, split: str, config: Path | None) -> str:
+    """What the flow `evaluate-plum` does: a model's predictions on a split, its metrics, and reports, into the store.
 
-    `config` is a YAML file of `job.EvaluationConfig`. Raises ModelError, and EvaluationError.
+    Gives the report as Markdown. `config` is a YAML file of `job.EvaluationConfig`. Raises ModelError, and EvaluationError.
     """
     from model.evaluation import job
 
-    job.evaluate(root, model_id, job.from_file(config, split), version=version)
+    return job.evaluate(root, model_id, job.from_file(config, split), version=version).report.text

@@ -29,6 +29,8 @@ class Asked:
     question: str
     choices: tuple[str, ...]
     history: tuple[Turn, ...] = ()
+    spans: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each choice, the characters [start, end) of the phrases that name parts; none of objects."""
 
 
 @dataclass(frozen=True)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from model import settings
-from model.evaluation import measuring, predicting
-from model.evaluation.adapters.baselines import Oracle, Random
-from model.evaluation.adapters.plum import PlumModel
-from model.evaluation.asking import Model
+from model.evaluation import candidates, measuring, predicting
+from model.evaluation.adapters import api
+from model.evaluation.adapters.api import ApiConfig
 from model.evaluation.measuring import Measured
 from model.evaluation.predicting import PredictionConfig
-from model.plum import saving
-from model.stored import folder_of
+from model.evaluation.protocol import predict
+from model.evaluation.report import job as reporting
+from model.evaluation.report.job import Written
+from model.evaluation.saved import lines, reference
+from model.evaluation.saved.taking import Selection, Taken, take
+from model.plum.errors import ModelError
 from partonomy_data.store.layout import Layout
+from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
 
-#: Baselines that can be named in the place of a model.
-BASELINES: Final = ("random", "oracle")
 #: What the page shows, in this order, of those that the model has.
 SHOWN: Final = (
     "chance",
@@ -48,6 +49,10 @@ class EvaluationConfig:
     predictions: PredictionConfig = field(default_factory=PredictionConfig)
     longest: int = 128
     """Tokens of an answer in the model's own words."""
+    sam_size: str = "vit_b"
+    """Of an official checkpoint of SAM (`--model sam-box:FILE`)."""
+    api: ApiConfig = field(default_factory=ApiConfig)
+    """How a model behind a server is asked (`--model api:NAME`)."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,13 @@ class Evaluated:
     folder: Path
     """In the store: predictions and metrics."""
     measured: Measured
+    report: Written
     left_out: dict[str, str]
     """Question → why it couldn't be asked."""
+    taken: Taken | None = None
+    """Of predictions in a file, what became of its lines."""
+    notes: tuple[str, ...] = ()
+    """Lines about how the predictions came to be: what became of a file's lines, what calls of a server cost."""
 
 
 def evaluate(
@@ -72,42 +82,93 @@ def evaluate(
     version: str | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
-    """Measures a model of the store (by its name), one in a folder, or a baseline, on a version (the current one).
+    """Measures a model of the store (by its name), one in a folder, a baseline, or predictions in a file (`.jsonl`, or
+    the `.json` of the paper's code), on a version (the current one).
 
     Its predictions and metrics go to the store's `evaluations`, where `partonomy query` finds them. Raises ModelError.
     """
     layout = Layout(root.expanduser().absolute())
-    asked = load(layout, model, config.longest)
+    split, seed = config.predictions.split, config.predictions.seed
+    taken: Taken | None = None
+    notes: tuple[str, ...] = ()
+    left_out: dict[str, str] = {}
     with open_store(layout.root, version) as store:
-        name, split = store.version, config.predictions.split
-        about = "" if isinstance(model, str) and model in BASELINES else _about(layout, model)
-        done = predicting.run(store, layout, asked, config.predictions, about=about, told=told)
+        name = store.version
+        if is_file(model):
+            taken = _take(store, layout, Path(model), config.predictions)
+            model_id, notes = taken.model_id, (taken.text(), *taken.problems[:3])
+        elif str(model).startswith(api.PREFIX):
+            settings = _together(config.predictions, config.api)
+            with api.opened(layout.root, str(model).removeprefix(api.PREFIX), config.api) as (asked, client):
+                done = predicting.run(store, layout, asked, settings, about=config.api.digest(), told=told)
+                notes = tuple(api.account(client).splitlines())
+            model_id, left_out = asked.name, dict(done.left_out)
+        else:
+            loaded, about = candidates.load(
+                layout, store, model, config.predictions, longest=config.longest, sam_size=config.sam_size
+            )
+            done = predicting.run(store, layout, loaded, config.predictions, about=about, told=told)
+            model_id, left_out = loaded.name, dict(done.left_out)
+    folder = layout.evaluation(model_id, name)
     with open_store(layout.root, name) as store:
-        measured = measuring.measure(store, asked.name, split, config.predictions.seed)
-    folder = layout.evaluation(asked.name, name)
-    measuring.write(measured, folder / f"evaluations-{split}-{config.predictions.seed}.parquet")
-    return Evaluated(asked.name, name, split, folder, measured, dict(done.left_out))
+        measured = measuring.measure(store, model_id, split, seed)
+        measuring.write(measured, folder / f"evaluations-{split}-{seed}.parquet")
+        places = config.predictions.photographs
+        report = reporting.write(store, layout, model_id, split, seed, measured=measured, photographs=places)
+    return Evaluated(model_id, name, split, folder, measured, report, left_out, taken, notes)
 
 
-def load(layout: Layout, model: str | Path, longest: int) -> Model:
-    """What is to be measured. Raises ModelError if there is no such model."""
-    if model == "random":
-        return Random()
-    if model == "oracle":
-        return Oracle()
-    folder = folder_of(layout, model, f"; baselines are {', '.join(BASELINES)}")
-    return PlumModel(folder.name, saving.from_pretrained(folder).plum, longest)
+def plan(root: Path, model: str, config: EvaluationConfig, *, version: str | None = None) -> str:
+    """What asking a model behind a server would take: calls, tokens and price, as lines of text. Nothing is sent.
+
+    What the answer store holds costs nothing. Raises ModelError for another kind of model.
+    """
+    if not model.startswith(api.PREFIX):
+        raise ModelError("only a model behind a server has a price", where=model, mend="Leave out --dry-run")
+    layout, settings = Layout(root.expanduser().absolute()), _together(config.predictions, config.api)
+    with (
+        open_store(layout.root, version) as store,
+        api.opened(layout.root, model.removeprefix(api.PREFIX), config.api, dry=True) as (asked, client),
+    ):
+        posed = predicting.pose(store, layout, settings)
+        for several, _ in posed.batches(0, len(posed), settings.at_once):
+            if several:
+                predict(asked, several, {}, settings.seed)
+        return f"{len(posed)} questions\n{api.account(client, planned=True)}"
 
 
-def _about(layout: Layout, model: str | Path) -> str:
-    """The digest of a model's content, as its own config.json has it."""
-    return hashlib.sha256((folder_of(layout, model) / "config.json").read_bytes()).hexdigest()
+def _together(predictions: PredictionConfig, about: ApiConfig) -> PredictionConfig:
+    """The same with enough questions at once that a server always has as many requests as it may have."""
+    return replace(predictions, at_once=max(predictions.at_once, 4 * about.concurrency))
+
+
+def is_file(model: str | Path) -> bool:
+    """Whether it names a file of predictions, rather than a model."""
+    return Path(model).suffix in (".jsonl", ".json")
+
+
+def _take(store: Store, layout: Layout, path: Path, config: PredictionConfig) -> Taken:
+    """Predictions in a file, under the name that the file has without its ending."""
+    if path.stem in candidates.BASELINES or (layout.models / path.stem).is_dir():
+        what = f"its predictions would be taken for those of the model {path.stem}"
+        raise ModelError(what, where=str(path), mend="Give the file another name")
+    said = lines.read(path) if path.suffix == ".jsonl" else reference.read(path, store, config.split)
+    target = layout.evaluation(path.stem, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
+    wanted = Selection(config.split, config.types, config.limit, config.seed)
+    return take(store, path.stem, said, wanted, path.name, target)
 
 
 def from_file(config: Path | None, split: str | None = None) -> EvaluationConfig:
     """The settings in a file, or the defaults; `split` wins. Raises ModelError."""
     found = settings.load(config, EvaluationConfig) if config is not None else EvaluationConfig()
     return found if split is None else replace(found, predictions=replace(found.predictions, split=split))
+
+
+def limited(config: EvaluationConfig, limit: int | None, budget: str | None) -> EvaluationConfig:
+    """The same with at most so many questions, and a cap on cost (`5usd`, `200calls`), where given. Raises UsageError."""
+    if limit is not None:
+        config = replace(config, predictions=replace(config.predictions, limit=limit))
+    return config if budget is None else replace(config, api=api.budgeted(config.api, budget))
 
 
 def as_text(evaluated: Evaluated) -> str:
@@ -119,18 +180,20 @@ def as_text(evaluated: Evaluated) -> str:
     head = ["", *kinds]
     # Intervals of all questions alone, or the lines would be too long; the table `evaluations` has the others.
     table = [head, *([name, *(_cell(by_place.get((kind, name)), kind == "all") for kind in kinds)] for name in metrics)]
-    lines = [
+    told = [
         f"{evaluated.model_id} on {evaluated.split} of version {evaluated.version}: {evaluated.measured.n} questions"
     ]
-    lines += ["", *_aligned(table), ""]
-    lines += evaluated.measured.problems[:3]
+    told += ["", *_aligned(table), ""]
+    told += evaluated.measured.problems[:3]
+    told += evaluated.notes
     if evaluated.left_out:
         first = next(iter(evaluated.left_out.values()))
-        lines.append(f"{len(evaluated.left_out)} questions could not be asked, such as: {first}")
-    lines.append(
+        told.append(f"{len(evaluated.left_out)} questions could not be asked, such as: {first}")
+    told.append(
         f"95 % intervals by blocks of questions; all metrics and slices: table `evaluations` ({evaluated.folder})"
     )
-    return "\n".join(lines)
+    told.append(f"Report: {evaluated.report.page}")
+    return "\n".join(told)
 
 
 def _cell(row: dict[str, Any] | None, interval: bool) -> str:

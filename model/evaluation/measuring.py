@@ -78,18 +78,7 @@ def measure(store: Store, model_id: str, split: str, seed: int) -> Measured:
     problems: list[str] = []
     n = 0
     for conditioning in CONDITIONINGS:
-        given = {"model": model_id, "conditioning": conditioning, "seed": seed, "split": split}
-        wanted = Wanted(_measures(store, given), conditioning, _related(store))
-        stream = Stream(wanted)
-        count = 0
-        for batch in _batches(store, given):
-            truths = [_truth(row) for row in batch]
-            stream.add(truths, [_prediction(row, conditioning) for row in batch])
-            count += len(batch)
-        if not count:
-            raise EvaluationError(
-                f"there are no predictions of {model_id} on {split}", mend="Have it predict first (partonomy evaluate)"
-            )
+        stream, count = streamed(store, model_id, split, seed, conditioning)
         n, problems = max(n, count), problems + stream.lines
         for row in stream.rows():
             told = _told(row, model_id, store.version)
@@ -101,6 +90,25 @@ def measure(store: Store, model_id: str, split: str, seed: int) -> Measured:
                 key = (*key[:2], told["metric"])
             found[key] = told
     return Measured([found[key] for key in sorted(found)], problems, n)
+
+
+def streamed(
+    store: Store, model_id: str, split: str, seed: int, conditioning: str, *, unit: str = "block"
+) -> tuple[Stream, int]:
+    """The sums of a model's predictions on a split, and how many questions they are of; `unit` is what intervals draw.
+
+    Raises EvaluationError if there are no predictions.
+    """
+    given = {"model": model_id, "conditioning": conditioning, "seed": seed, "split": split}
+    stream, count = Stream(Wanted(_measures(store, given), conditioning, _related(store)), unit=unit), 0
+    for batch in _batches(store, given):
+        stream.add([_truth(row) for row in batch], [_prediction(row, conditioning) for row in batch])
+        count += len(batch)
+    if not count:
+        raise EvaluationError(
+            f"there are no predictions of {model_id} on {split}", mend="Have it predict first (partonomy evaluate)"
+        )
+    return stream, count
 
 
 def write(measured: Measured, path: Path) -> None:

@@ -71,12 +71,7 @@ def run(
     `about` is a digest of the model's content: what was predicted with another is not gone on with. `told` hears how many
     questions are done, of how many. Raises ModelError if there are no such questions.
     """
-    if config.at_once < 1 or (config.limit is not None and config.limit < 1):
-        raise ModelError("at_once and limit must be at least 1")
-    selection = DataConfig(splits=(config.split,), types=dict.fromkeys(config.types, 1.0)).checked()
-    found = rows.prepare(store, selection, layout.work / "samples")
-    places = photographs.find(layout.root, store.manifest, config.photographs, found.uris())
-    posed = Questions(found, places, config.seed, config.limit)
+    posed = pose(store, layout, config)
     target = layout.evaluation(model.name, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
     folder = layout.work / "predictions" / _digest(model.name, store.version, about, config)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +91,16 @@ def run(
         left_out |= json.loads(one.read_text())
     shutil.rmtree(folder)
     return Predicted(target, len(posed), left_out)
+
+
+def pose(store: Store, layout: Layout, config: PredictionConfig) -> Questions:
+    """The questions that are asked. Raises ModelError if there are none."""
+    if config.at_once < 1 or (config.limit is not None and config.limit < 1):
+        raise ModelError("at_once and limit must be at least 1")
+    selection = DataConfig(splits=(config.split,), types=dict.fromkeys(config.types, 1.0)).checked()
+    found = rows.prepare(store, selection, layout.work / "samples")
+    places = photographs.find(layout.root, store.manifest, config.photographs, found.uris())
+    return Questions(found, places, config.seed, config.limit)
 
 
 def _write_part(

@@ -18,6 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from model.data.samples import Sample
+from model.evaluation.agreement import iou_by_part
 from model.evaluation.asking import Asked, Chosen, Model, Said
 from model.evaluation.questions import Posed, Turned
 from model.evaluation.scoring import CONDITIONINGS
@@ -141,23 +142,13 @@ def _add_masks(
 
 
 def _said(said: Said, sample: Sample, names: Mapping[str, str], of: Mapping[tuple[int, int], str]) -> Row:
-    """The columns of a text with masks: one for each mention of a part, in the text's order.
-
-    IoU is told for each part that is named, by it or by the true answer, of the union of its masks; 0 where one side alone
-    names it.
-    """
+    """The columns of a text with masks: one for each mention of a part, in the text's order."""
     spans = [_span(said.text, (part.start, part.end), names, of) for part in said.parts]
     made = [masks.from_bitmap(sample.view.back(part.mask)) for part in said.parts]
-    by_part: dict[str, list[Rle]] = {}
-    for span, mask in zip(spans, made, strict=True):
-        by_part.setdefault(span["part"], []).append(mask)
     true = {
         name: masks.from_bitmap(sample.view.back(mask))
         for (_, _, name), mask in zip(sample.spans, sample.masks, strict=True)
     }
-    iou = dict.fromkeys((*true, *by_part), 0.0)
-    for name in by_part.keys() & true.keys():
-        iou[name] = float(masks.iou([masks.union(by_part[name])], [true[name]])[0, 0])
     return {
         "text": said.text,
         "spans": spans,
@@ -165,7 +156,7 @@ def _said(said: Said, sample: Sample, names: Mapping[str, str], of: Mapping[tupl
             {"part": span["part"], **_columns(mask), "score": part.score or 0.0}
             for span, mask, part in zip(spans, made, said.parts, strict=True)
         ],
-        "iou": [{"part": name, "iou": iou[name]} for name in sorted(iou)],
+        "iou": iou_by_part(zip((span["part"] for span in spans), made, strict=True), true),
     }
 
 

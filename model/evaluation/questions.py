@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model.data.photographs import Photographs
 from model.data.rows import Rows
@@ -32,6 +33,8 @@ class Posed:
     turns: Mapping[Turned, Sample]
     shuffled: Mapping[Turned, tuple[int, ...]]
     """For each turn, which choice is shown at each place."""
+    spans: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each choice of parts, the characters [start, end) of the phrases that name them."""
 
     @property
     def first(self) -> Turned:
@@ -48,7 +51,8 @@ class Posed:
         sample = self.turns[turn]
         history = (Turn(self.turns[self.first].question, earlier),) if earlier is not None else ()
         choices = tuple(sample.choices[place] for place in self.shuffled[turn])
-        return Asked(self.question_id, sample.view_id, sample.view.image, sample.question, choices, history)
+        spans = tuple(self.spans[place] for place in self.shuffled[turn]) if turn == "parts" and self.spans else ()
+        return Asked(self.question_id, sample.view_id, sample.view.image, sample.question, choices, history, spans)
 
 
 class Questions:
@@ -61,8 +65,7 @@ class Questions:
         starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else np.zeros(0, np.int64)
         ends = np.r_[starts[1:], len(ids)] if len(ids) else starts
         if limit is not None and limit < len(starts):
-            keys = [_key(seed, str(ids[start])) for start in starts]
-            kept = np.sort(np.argsort(np.asarray(keys), kind="stable")[:limit])
+            kept = least(seed, [str(ids[start]) for start in starts], limit)
             starts, ends = starts[kept], ends[kept]
         order = np.argsort(rows.views()[starts], kind="stable") if len(starts) else starts
         self._starts, self._ends = starts[order], ends[order]
@@ -83,7 +86,8 @@ class Questions:
                 left_out[name] = str(error)
                 continue
             shuffled = {turn: _shuffled(self._seed, f"{name}/{turn}", len(one.choices)) for turn, one in turns.items()}
-            found.append(Posed(name, str(rows[0]["question_type"]), turns, shuffled))  # type: ignore[arg-type]
+            spans = next(_spans(row["texts_spans"]) for row in rows if row["turn"] == "parts")
+            found.append(Posed(name, str(rows[0]["question_type"]), turns, shuffled, spans))  # type: ignore[arg-type]
         return found, left_out
 
     def batches(self, first: int, last: int, at_once: int) -> Iterator[tuple[list[Posed], dict[str, str]]]:
@@ -107,6 +111,19 @@ def phrases(store: Store, splits: tuple[str, ...]) -> dict[str, str]:
         {"splits": list(splits)},
     ).fetchall()
     return {str(phrase): str(part) for phrase, part in found}
+
+
+def _spans(choices: object) -> tuple[tuple[tuple[int, int], ...], ...]:
+    assert isinstance(choices, list)
+    return tuple(tuple(sorted((int(one["start"]), int(one["end"])) for one in spans)) for spans in choices)
+
+
+def least(seed: int, names: Sequence[str], limit: int | None) -> NDArray[np.int64]:
+    """The places of at most `limit` names, those of least key by `seed`, in their order; int64 (n,)."""
+    if limit is None or limit >= len(names):
+        return np.arange(len(names), dtype=np.int64)
+    keys = np.asarray([_key(seed, name) for name in names])
+    return np.sort(np.argsort(keys, kind="stable")[:limit])
 
 
 def _shuffled(seed: int, name: str, count: int) -> tuple[int, ...]:

@@ -22,6 +22,16 @@ Why: TypeAlias = Literal["refused", "failed", "budget", "not_stored"]
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An image that is shown with an item."""
+
+    url: str
+    """A data URL."""
+    key: str
+    """A digest of what is seen: pictures with equal keys have equal answers, however their files are written."""
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing to be judged or worded."""
 
@@ -29,6 +39,8 @@ class Item:
     """Unique among the items of one ask. Not shown to the model."""
     shown: Mapping[str, Any]
     """What the model sees of it, as JSON. Equal items of a brief have equal answers, whatever their ids."""
+    pictures: tuple[Picture, ...] = ()
+    """What it sees before that; for briefs of which an item travels alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,17 +96,20 @@ def item_keys(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> list[s
     for item in items:
         own = state.copy()
         own.update(msgspec.json.encode(item.shown, order="deterministic"))
+        for picture in item.pictures:
+            own.update(f" {picture.key}".encode())
         keys.append(own.hexdigest())
     return keys
 
 
 def request(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> Request:
     """The request for some items, numbered from 1 in their order."""
+    images = tuple(picture.url for item in items for picture in item.pictures)
     lines = [json.dumps({"n": n, **item.shown}, ensure_ascii=False) for n, item in enumerate(items, 1)]
     return Request(
         endpoint=to.endpoint,
         model=to.model,
-        messages=(Message("system", system_text(brief)), Message("user", "\n".join(lines))),
+        messages=(Message("system", system_text(brief)), Message("user", "\n".join(lines), images)),
         schema=schema(brief),
         form=to.form,
         max_tokens=_FRAME_TOKENS + brief.tokens * len(items),

@@ -11,7 +11,7 @@ import msgspec
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
-from partonomy_data.llm.request import Form, Reply, Request
+from partonomy_data.llm.request import Form, Message, Reply, Request
 
 #: The looser form that takes the place of one that a server doesn't know.
 _LOOSER: Final[dict[Form, Form]] = {"json_schema": "json_object", "json_object": "text"}
@@ -42,7 +42,7 @@ class Dialect(msgspec.Struct, frozen=True):
         """The request as it is sent."""
         body: dict[str, Any] = {
             "model": request.model,
-            "messages": [msgspec.to_builtins(message) for message in request.messages],
+            "messages": [_shown(message) for message in request.messages],
             self.tokens: request.max_tokens,
         }
         if self.temperature:
@@ -74,6 +74,14 @@ class Dialect(msgspec.Struct, frozen=True):
         if request.form == "auto" and self.form in _LOOSER and ABOUT_FORM.search(said):
             return msgspec.structs.replace(self, form=_LOOSER[self.form])
         return None
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    """A message as it is sent: with images as a list of contents, as servers that see take it."""
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+    return {"role": message.role, "content": [*images, {"type": "text", "text": message.content}]}
 
 
 def is_answer(body: object) -> TypeGuard[dict[str, Any]]:

@@ -12,11 +12,13 @@ import msgspec
 Form: TypeAlias = Literal["auto", "json_schema", "json_object", "text"]
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """A message of the conversation."""
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
+    """Data URLs of what is shown before the text; a message without any has the key that it had before there were any."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

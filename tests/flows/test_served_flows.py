@@ -161,6 +161,15 @@ def test_wrong_parameters_are_refused_before_there_is_a_run(server: Served, tmp_
     assert server.runs(BUILD, root=str(tmp_path)) == []
 
 
+def test_a_command_that_lets_a_flow_build_refuses_a_missing_source_in_one_line(server: Served, tmp_path: Path) -> None:
+    source = ["--source", f"paco={tmp_path / 'none'}", "--workers", 1]
+    done = server.command("partonomy_data", "build", "--root", tmp_path / "flow", *source, "--runner", "prefect")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("partonomy: ")]
+    assert "there is no such file or folder" in line
+    assert "Traceback" not in done.stderr
+
+
 def test_a_store_that_is_being_built_is_refused_in_one_line(server: Served, built: tuple[Path, FlowRun]) -> None:
     root, before = built
     with build_lock(root):

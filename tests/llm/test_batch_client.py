@@ -27,7 +27,7 @@ from tests.llm.asking_live import AT_ONCE, KEY, echo, live, request
 from tests.llm.batch_server import BatchServer
 from tests.llm.model_server import Fault, body, echoed_key, reset, status
 
-SOURCES = ("paco", "partimagenet", "partonomy", "pascal_part")
+SOURCES = ("partonomy", "pascal_part")
 PRICES: dict[str, Any] = {"usd_per_million_in": 3.0, "usd_per_million_out": 7.0}
 
 

@@ -25,9 +25,10 @@ class Random:
 
     def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
         """By the question's id, the place of its turn, and the seed."""
-        return [Chosen(self._number(one) % len(one.choices)) for one in asked]
+        return [Chosen(self.number(one) % len(one.choices)) for one in asked]
 
-    def _number(self, one: Asked) -> int:
+    def number(self, one: Asked) -> int:
+        """A number that the question, its turn and the seed decide."""
         told = f"{self._seed}/{one.question_id}/{len(one.history)}"
         return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from model.evaluation.asking import Asked, Chosen, Part, Said
-from model.plum import answering
+from model.plum import answering, marking
 from model.plum.answering import Answer, Look
 from model.plum.model import Plum
 
@@ -27,17 +27,22 @@ class PlumModel:
     def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
         """By the sum of the log-likelihoods of a choice's tokens; None where two are the likeliest.
 
-        A model with [SEG] tokens would write them into each choice, which no choice has: it can't be asked so.
+        A model with [SEG] tokens writes one after each part that it names, so its choices have them too; their likelihood, and
+        their number, is part of a choice's.
         """
-        if self._plum.config.marking == "seg_token":
-            return [None] * len(asked)
         found: list[Chosen | None] = []
-        for scores in answering.score_choices(self._plum, self._seen(asked), [one.choices for one in asked]):
+        for scores in answering.score_choices(self._plum, self._seen(asked), [self._written(one) for one in asked]):
             sums = [score.log_likelihood for score in scores]
             best = [place for place, value in enumerate(sums) if value == max(sums)]
             lengths = tuple(score.tokens for score in scores)
             found.append(Chosen(best[0] if len(best) == 1 else None, tuple(sums), lengths))
         return found
+
+    def _written(self, one: Asked) -> tuple[str, ...]:
+        """The choices as the model would write them."""
+        if self._plum.config.marking != "seg_token" or not one.spans:
+            return one.choices
+        return tuple(marking.mark(text, spans)[0] for text, spans in zip(one.choices, one.spans, strict=True))
 
     def segment(
         self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]

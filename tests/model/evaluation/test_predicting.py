@@ -116,6 +116,23 @@ def test_masks_lie_in_the_photograph_where_the_parts_do(run: Any, store: Store) 
     assert compared > 50
 
 
+def test_the_phrases_of_parts_come_with_each_choice_in_the_order_that_is_shown(run: Any, store: Store) -> None:
+    model = Recorder()
+    run(model, split="train", limit=60)
+    rows = {row["question_id"]: row for row in store.table("questions").to_pylist()}
+    named = 0
+    for one in model.asked:
+        of = {choice["text"]: choice["spans"] for choice in rows[one.question_id]["choices"]}
+        if set(one.choices) == set(of):
+            assert one.spans == tuple(
+                tuple(sorted((span["start"], span["end"]) for span in of[text])) for text in one.choices
+            )
+            named += sum(map(len, one.spans))
+        else:
+            assert one.spans == (), "objects have no parts in their names"
+    assert named > 100
+
+
 def test_choices_are_shown_in_an_order_of_each_question_and_the_same_again(run: Any, store: Store) -> None:
     first, again, other = Recorder(), Recorder(), Recorder()
     for model, seed in ((first, 0), (again, 0), (other, 1)):

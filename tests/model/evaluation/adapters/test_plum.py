@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,38 @@ def test_a_view_is_looked_at_once_for_all_that_is_asked(plum: Plum, monkeypatch:
     assert sum(looked) == 3
 
 
-def test_a_model_that_writes_seg_tokens_cannot_be_asked_by_likelihood(folder_of: Callable[[str], Path]) -> None:
-    model = PlumModel("lisa", trained(folder_of("llava"), marking="seg_token"))
-    assert model.choose(ASKED) == [None] * 3
-    (said, *_) = model.segment(ASKED[:1], [TEXT], [SPANS])
+@pytest.fixture(scope="module")
+def lisa(folder_of: Callable[[str], Path]) -> Plum:
+    return trained(folder_of("llava"), marking="seg_token")
+
+
+def test_a_model_that_writes_seg_tokens_has_them_in_the_choices_that_it_is_asked_about(lisa: Plum) -> None:
+    spans = (((9, 13),), ((9, 13),), ())
+    marked = ("It has a wing [SEG].", "It has a tail [SEG].", "Nothing.")
+    asked = [replace(one, spans=spans) for one in ASKED]
+    found = PlumModel("lisa", lisa).choose(asked)
+    expected = answering.score_choices(lisa, plain(lisa), [marked] * 3)
+    without = answering.score_choices(lisa, plain(lisa), [CHOICES] * 3)
+    for chosen, scores, bare in zip(found, expected, without, strict=True):
+        assert chosen is not None
+        assert chosen.scores == pytest.approx([score.log_likelihood for score in scores], abs=1e-4)
+        assert chosen.lengths is not None
+        assert [mine - score.tokens for mine, score in zip(chosen.lengths, bare, strict=True)] == [2, 2, 0], (
+            "a blank and the token"
+        )
+
+
+def test_choices_of_objects_have_no_marks(lisa: Plum, plum: Plum) -> None:
+    (chosen,) = PlumModel("lisa", lisa).choose(ASKED[:1])
+    (scores,) = answering.score_choices(lisa, plain(lisa)[:1], [CHOICES])
+    assert chosen is not None
+    assert chosen.lengths == tuple(score.tokens for score in scores)
+    spans = tuple(replace(one, spans=(((9, 13),), ((9, 13),), ())) for one in ASKED)
+    with_spans, without = PlumModel("plum", plum).choose(spans), PlumModel("plum", plum).choose(ASKED)
+    assert with_spans == without, "a model that tags is asked about the texts as they are"
+
+
+def test_masks_of_a_model_that_writes_seg_tokens_stand_in_the_text_without_them(lisa: Plum) -> None:
+    (said, *_) = PlumModel("lisa", lisa).segment(ASKED[:1], [TEXT], [SPANS])
     assert said is not None
     assert said.text == TEXT

@@ -1,0 +1,83 @@
+"""What can be measured, by what it is called: a baseline, or a trained model."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final, Literal
+
+from model.data import photographs
+from model.data.photographs import Photographs
+from model.evaluation.adapters import masking, prompted
+from model.evaluation.adapters.baselines import Oracle, Random
+from model.evaluation.adapters.blind import Frequent, Learned
+from model.evaluation.adapters.masking import Masking
+from model.evaluation.adapters.plum import PlumModel
+from model.evaluation.asking import Model
+from model.evaluation.predicting import PredictionConfig
+from model.plum import saving
+from model.stored import folder_of
+from partonomy_data.store.layout import Layout
+from partonomy_data.store.reader import Store
+
+#: Baselines that can be named in the place of a model.
+BASELINES: Final = ("random", "oracle", "frequent", "blind", "whole-object", "mean-location", "nearest", "color")
+#: Those that need a SAM: `sam-box:` and what has it, a trained model or an official checkpoint.
+PROMPTED: Final[dict[str, Literal["box", "point"]]] = {"sam-box": "box", "sam-point": "point"}
+_URIS: Final = """SELECT i.source, min(i.uri) FROM questions q JOIN images i ON i.image_id = q.image_id
+    WHERE q.split = 'train' GROUP BY i.source"""
+
+
+def load(
+    layout: Layout, store: Store, model: str | Path, predictions: PredictionConfig, *, longest: int, sam_size: str
+) -> tuple[Model, str]:
+    """What is to be measured, and a digest of its content where its name doesn't say it all. Raises ModelError if there is none.
+
+    `longest`: tokens of an answer in a model's own words. `sam_size`: of an official checkpoint of SAM.
+    """
+    name = str(model)
+    if name in BASELINES:
+        return _baseline(layout, store, name, predictions), ""
+    kind, _, place = name.partition(":")
+    if kind in PROMPTED and place:
+        folder = Path(place) if Path(place).is_file() else folder_of(layout, place)
+        way = prompted.loaded(folder, sam_size, PROMPTED[kind])
+        return Masking(f"{kind}-{folder.stem}", store, way), _digest(folder, sam_size)
+    others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}"
+    folder = folder_of(layout, model, others)
+    return PlumModel(folder.name, saving.from_pretrained(folder).plum, longest), _digest(folder)
+
+
+def _baseline(layout: Layout, store: Store, name: str, predictions: PredictionConfig) -> Model:
+    match name:
+        case "random":
+            return Random()
+        case "oracle":
+            return Oracle()
+        case "frequent":
+            return Frequent(name, store, predictions.seed)
+        case "blind":
+            return Learned(name, store, predictions.seed)
+        case "whole-object":
+            return Masking(name, store, masking.WholeObject())
+        case "mean-location":
+            return Masking(name, store, masking.MeanLocation(store, predictions.seed))
+        case "nearest":
+            return Masking(name, store, masking.Nearest(store, _train(layout, store, predictions), predictions.seed))
+        case _:
+            return Masking(name, store, masking.Color(store, _train(layout, store, predictions), predictions.seed))
+
+
+def _train(layout: Layout, store: Store, predictions: PredictionConfig) -> Photographs:
+    """The photographs of `train`."""
+    uris = {str(source): str(uri) for source, uri in store.sql(_URIS).fetchall()}
+    return photographs.find(layout.root, store.manifest, predictions.photographs, uris)
+
+
+def _digest(place: Path, also: str = "") -> str:
+    """Of a model's content, as its own config.json has it; of a checkpoint, by its size and time."""
+    if place.is_dir():
+        content = (place / "config.json").read_bytes()
+    else:
+        content = f"{place.stat().st_size} {place.stat().st_mtime_ns}".encode()
+    return hashlib.sha256(content + also.encode()).hexdigest()
