@@ -5,14 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 
 # Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
 os.environ["PARTONOMY_DATA_DOCS"] = "0"
+
+# As many processes run tests as there are cores; each of them with as many threads as that would only wait for the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shell has what it starts in the background ignore Ctrl-C, and its children too; tests that send it need it heeded.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -23,6 +27,29 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")
 
 
+#: Folders of tests that take long, one by one or together.
+LONG = ("flows", "pipeline", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """Files are not forced to disk, in this process nor in those that it starts: no test cuts the power.
+
+    A build does that some four hundred times. That it is asked for, when, and what comes of its failing is tested with
+    `os.fsync`, or what calls it, replaced by what notes the calls or fails.
+    """
+    unforced = str(Path(__file__).parent / "helpers" / "unforced")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        patch.setenv("PYTHONPATH", unforced, prepend=os.pathsep)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real samples: $PARTONOMY_SAMPLES, else `shared/data` beside the checkout. Skips where absent."""
@@ -31,6 +58,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real samples are not here (set PARTONOMY_SAMPLES to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def english() -> Any:
+    """A general library of English nouns. Its import takes four seconds, so that only who needs it has it."""
+    import inflect
+
+    return inflect.engine()
 
 
 @pytest.fixture(scope="session")

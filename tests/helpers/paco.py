@@ -86,6 +86,22 @@ def content() -> dict[str, Any]:
     }
 
 
+def mugs(count: int) -> dict[str, Any]:
+    """`count` photographs, from 1 on, each of a mug with handle and rim: annotations 10 n + 1, + 2 and + 3 of the n-th.
+
+    Tests that damage them in as many ways need one build for all, in which no damage may touch another photograph.
+    """
+    data = content()
+    first, rows = data["images"][0], data["annotations"][:3]
+    data["images"] = [{**first, "id": n, "file_name": f"train2017/{n:012d}.jpg"} for n in range(1, count + 1)]
+    data["annotations"] = [
+        {**row, "id": 10 * n + row["id"], "obj_ann_id": 10 * n + row["obj_ann_id"], "image_id": n}
+        for n in range(1, count + 1)
+        for row in rows
+    ]
+    return data
+
+
 def write(folder: Path, data: dict[str, Any] | None = None, name: str = "paco_lvis_v1_train.json") -> Path:
     """Writes `data` (or `content()`) as `folder/annotations/<name>`, and returns `folder`."""
     target = folder / "annotations" / name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,10 @@ from partonomy_data import BuildConfig, SourceSetting
 from partonomy_data.pipeline.runs import BuildReport
 from tests.helpers import paco
 
+Built: TypeAlias = tuple[BuildReport, dict[str, pa.Table]]
 
-def build(tmp_path: Path, data: dict[str, Any], **settings: Any) -> tuple[BuildReport, dict[str, pa.Table]]:
+
+def build(tmp_path: Path, data: dict[str, Any], **settings: Any) -> Built:
     source = paco.write(tmp_path / "paco", data)
     config = BuildConfig(sources={"paco": SourceSetting(str(source))}, workers=1, **settings)
     done = partonomy_data.build(tmp_path / "store", config)
@@ -34,8 +37,20 @@ def rows(table: pa.Table, **where: Any) -> list[dict[str, Any]]:
     return [row for row in table.to_pylist() if all(row[key] == value for key, value in where.items())]
 
 
-def test_a_clean_source_goes_through_whole(tmp_path: Path) -> None:
-    done, tables = build(tmp_path, paco.content())
+@pytest.fixture(scope="module")
+def clean_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a source in which nothing is wrong is built."""
+    return tmp_path_factory.mktemp("clean")
+
+
+@pytest.fixture(scope="module")
+def clean(clean_root: Path) -> Built:
+    """What that source comes to."""
+    return build(clean_root, paco.content())
+
+
+def test_a_clean_source_goes_through_whole(clean: Built) -> None:
+    done, tables = clean
     assert [done.total(name).out for name in ("images", "objects", "parts")] == [3, 4, 3]
     assert len(tables["quarantine"]) == 0
     (mug,) = rows(tables["objects"], source_key="1")
@@ -49,9 +64,8 @@ def test_a_clean_source_goes_through_whole(tmp_path: Path) -> None:
     assert handle["part_id"][4:10] == mug["object_id"][4:10]
 
 
-def test_masks_come_out_pixel_for_pixel(tmp_path: Path) -> None:
-    build(tmp_path, paco.content())
-    with partonomy_data.open(tmp_path / "store") as store:
+def test_masks_come_out_pixel_for_pixel(clean: Built, clean_root: Path) -> None:
+    with partonomy_data.open(clean_root / "store") as store:
         ((part_id,),) = store.sql("SELECT part_id FROM parts WHERE source_key = '3'").fetchall()
         mask = store.mask(part_id)
     expected = np.zeros((paco.HEIGHT, paco.WIDTH), dtype=np.uint8)
@@ -91,33 +105,41 @@ BAD_MASKS: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("mask", "rule"), BAD_MASKS)
-def test_a_part_with_a_bad_mask_goes_alone_to_quarantine(tmp_path: Path, mask: Any, rule: str) -> None:
-    data = paco.content()
-    data["annotations"][1]["segmentation"] = mask
-    done, tables = build(tmp_path, data)
-    (lost,) = tables["quarantine"].to_pylist()
-    assert (lost["table_name"], lost["row_id"]) == ("parts", "paco/000000000001#2")
-    assert done.rules["paco"][lost["rule"]] == 1
-    assert lost["rule"] == rule
-    assert '"key":"2"' in lost["row"]
-    assert (len(tables["objects"]), len(tables["parts"])) == (4, 2)
-    owner = rows(tables["objects"], source_key="1")[0]["object_id"]
-    (told,) = rows(tables["part_evidence"], object_id=owner, part_category="handle")
-    assert told["status"] == "unknown"
+def with_bad_masks(place: int) -> dict[str, Any]:
+    """A photograph of a mug for each bad mask, which one of its annotations has; and one without."""
+    data = paco.mugs(len(BAD_MASKS) + 1)
+    for row, (mask, _) in zip(data["annotations"][place::3], BAD_MASKS, strict=False):
+        row["segmentation"] = mask
+    return data
 
 
-@pytest.mark.parametrize(("mask", "rule"), BAD_MASKS)
-def test_an_object_with_a_bad_mask_is_made_of_its_parts_again(tmp_path: Path, mask: Any, rule: str) -> None:
-    data = paco.content()
-    data["annotations"][0]["segmentation"] = mask
-    done, tables = build(tmp_path, data)
-    (lost,) = tables["quarantine"].to_pylist()
-    assert (lost["table_name"], lost["rule"]) == ("objects", rule)
-    (mug,) = rows(tables["objects"], source_key="1")
-    assert (mug["mask_origin"], mug["area"], mug["bbox"]) == ("union_of_parts", 160, [12, 10, 36, 15])
-    assert done.counts["paco"]["objects"].derived == 1
-    assert len(rows(tables["parts"], object_id=mug["object_id"], match_method="linked")) == 2
+def test_a_part_with_a_bad_mask_goes_alone_to_quarantine(tmp_path: Path) -> None:
+    done, tables = build(tmp_path, with_bad_masks(1))
+    lost = {row["row_id"]: row for row in tables["quarantine"].to_pylist()}
+    assert len(lost) == len(tables["quarantine"]) == len(BAD_MASKS)
+    for n, (_, rule) in enumerate(BAD_MASKS, 1):
+        row = lost[f"paco/{n:012d}#{10 * n + 2}"]
+        assert (row["table_name"], row["rule"]) == ("parts", rule)
+        assert f'"key":"{10 * n + 2}"' in row["row"]
+        owner = rows(tables["objects"], source_key=str(10 * n + 1))[0]["object_id"]
+        (told,) = rows(tables["part_evidence"], object_id=owner, part_category="handle")
+        assert told["status"] == "unknown"
+        assert [part["part_category"] for part in rows(tables["parts"], object_id=owner)] == ["inner rim"]
+    for rule, n in Counter(rule for _, rule in BAD_MASKS).items():
+        assert done.rules["paco"][rule] == n
+    assert (len(tables["objects"]), len(tables["parts"])) == (len(BAD_MASKS) + 1, len(BAD_MASKS) + 2)
+
+
+def test_an_object_with_a_bad_mask_is_made_of_its_parts_again(tmp_path: Path) -> None:
+    done, tables = build(tmp_path, with_bad_masks(0))
+    lost = {row["row_id"]: (row["table_name"], row["rule"]) for row in tables["quarantine"].to_pylist()}
+    assert len(tables["quarantine"]) == len(BAD_MASKS)
+    assert lost == {f"paco/{n:012d}#{10 * n + 1}": ("objects", rule) for n, (_, rule) in enumerate(BAD_MASKS, 1)}
+    for n in range(1, len(BAD_MASKS) + 1):
+        (mug,) = rows(tables["objects"], source_key=str(10 * n + 1))
+        assert (mug["mask_origin"], mug["area"], mug["bbox"]) == ("union_of_parts", 160, [12, 10, 36, 15])
+        assert len(rows(tables["parts"], object_id=mug["object_id"], match_method="linked")) == 2
+    assert done.counts["paco"]["objects"].derived == len(BAD_MASKS)
 
 
 def test_an_object_with_a_bad_mask_and_no_parts_is_gone_with_its_attributes(tmp_path: Path) -> None:
@@ -171,8 +193,8 @@ def test_parts_of_a_category_without_any_object_make_one(tmp_path: Path) -> None
     assert done.counts["paco"]["objects"].derived == 1
 
 
-def test_excluded_ids_go_to_quarantine_with_all_that_is_theirs(tmp_path: Path) -> None:
-    _, before = build(tmp_path / "a", paco.content())
+def test_excluded_ids_go_to_quarantine_with_all_that_is_theirs(clean: Built, tmp_path: Path) -> None:
+    _, before = clean
     part = rows(before["parts"], source_key="6")[0]["part_id"]
     listed = tmp_path / "bad.txt"
     listed.write_text(f"# seen by eye\npaco/000000000001\n\n{part}  # wrong mug\n")
@@ -188,8 +210,8 @@ def test_excluded_ids_go_to_quarantine_with_all_that_is_theirs(tmp_path: Path) -
     assert len(tables["images"]) == 2
 
 
-def test_the_parts_of_an_excluded_object_go_with_it(tmp_path: Path) -> None:
-    _, before = build(tmp_path / "a", paco.content())
+def test_the_parts_of_an_excluded_object_go_with_it(clean: Built, tmp_path: Path) -> None:
+    _, before = clean
     listed = tmp_path / "bad.txt"
     listed.write_text(rows(before["objects"], source_key="5")[0]["object_id"])
     done, tables = build(tmp_path / "b", paco.content(), exclude=str(listed))

@@ -67,7 +67,7 @@ def test_the_same_content_is_the_same_version_whatever_the_order(tmp_path: Path,
     assert {k: v for k, v in first.items() if k not in skip} == {k: v for k, v in second.items() if k not in skip}
 
 
-@pytest.mark.parametrize("seed", ["0", "1234"])
+@pytest.mark.parametrize("seed", ["0", pytest.param("1234", marks=pytest.mark.soak)])
 def test_neither_the_number_of_workers_nor_the_hash_seed_matters(tmp_path: Path, seed: str) -> None:
     source = paco.write(tmp_path / "paco", many())
     partonomy_data.build(tmp_path / "here", config(source))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,14 +16,14 @@ import psutil
 import pytest
 
 import partonomy_data
-from partonomy_data.store import verify
+from partonomy_data.store import relink, verify
 from tests.helpers import paco
 from tests.pipeline.test_build import many
 
 #: The command line with small shards, so that a build has many of them to be killed between.
 SCRIPT = (
     "from partonomy_data.sources import buckets\n"
-    "buckets.PHOTOGRAPHS_PER_SHARD = 40\n"
+    "buckets.PHOTOGRAPHS_PER_SHARD = 20\n"
     "from partonomy_data.cli import main\n"
     "if __name__ == '__main__':\n"
     "    main()\n"
@@ -48,9 +49,10 @@ def check_killed_builds(tmp_path: Path, kills: int, seed: int) -> None:
     script = tmp_path / "small_shards.py"
     script.write_text(SCRIPT)
     old = paco.write(tmp_path / "old", many(3))
-    new = paco.write(tmp_path / "new", many(600))
-    for root in ("store", "unbroken"):
-        subprocess.run(command(script, tmp_path / root, old), check=True, capture_output=True)
+    new = paco.write(tmp_path / "new", many(300))
+    subprocess.run(command(script, tmp_path / "store", old), check=True, capture_output=True)
+    shutil.copytree(tmp_path / "store", tmp_path / "unbroken")
+    relink(tmp_path / "unbroken")
     before = content(tmp_path / "store")
     start = time.monotonic()
     subprocess.run(command(script, tmp_path / "unbroken", new), check=True, capture_output=True)

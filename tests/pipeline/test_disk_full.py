@@ -80,15 +80,6 @@ class Filled:
         """The arguments of a build."""
         return ["build", "--source", f"paco={self.source}", "--workers", 1]
 
-    def begin(self) -> None:
-        """Both stores in the first state, and the other one in the second."""
-        change(self.source, 0)
-        self.commands.ok(*self.build(), "--root", self.unbroken)
-        shutil.copytree(self.unbroken, self.store)
-        relink(self.store)
-        change(self.source, 1)
-        self.commands.ok("refresh", "--root", self.unbroken)
-
     def state(self) -> tuple[str, list[str], str | None]:
         """What must be as it was: the current version, all versions, what the catalog shows."""
         current = (self.store / "CURRENT").read_text().strip()
@@ -116,13 +107,37 @@ class Filled:
         return came_to
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What is made once: a store in the first state of the source, and one that went on to the second."""
+
+    commands: Commands
+    source: Path
+    first: Path
+    unbroken: Path
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
+    """A store of two states of a source."""
+    folder = tmp_path_factory.mktemp("disk full")
+    with Commands(folder / "printed") as commands:
+        begun = Begun(commands, folder / "source", folder / "first", folder / "unbroken")
+        change(begun.source, 0)
+        commands.ok("build", "--source", f"paco={begun.source}", "--workers", 1, "--root", begun.unbroken)
+        shutil.copytree(begun.unbroken, begun.first)
+        change(begun.source, 1)
+        commands.ok("refresh", "--root", begun.unbroken)
+        yield begun
+
+
 @pytest.fixture
-def filled(tmp_path: Path, disk: Disk) -> Iterator[Filled]:
-    """A store of two states of a source; see Filled."""
-    with Commands(tmp_path / "printed") as commands:
-        filled = Filled(commands, disk, tmp_path / "source", tmp_path / "unbroken")
-        filled.begin()
-        yield filled
+def filled(begun: Begun, disk: Disk) -> Filled:
+    """The store in the first state on the small disk, whose source is in the second; see Filled."""
+    filled = Filled(begun.commands, disk, begun.source, begun.unbroken)
+    shutil.copytree(begun.first, filled.store)
+    relink(filled.store)
+    return filled
 
 
 def check_refreshes(filled: Filled, sizes: Sequence[int]) -> None:
@@ -172,7 +187,7 @@ def test_on_a_full_disk_prune_makes_room_and_a_rollback_that_has_none_changes_no
     filled.disk.leave(0)
     before = filled.state()
     assert filled.fails(filled.commands.run("rollback", old, "--root", filled.store), before)
-    assert filled.commands.ok("validate", "--root", filled.store, "--out", filled.source.with_name("report"))
+    assert filled.commands.ok("validate", "--root", filled.store, "--out", filled.disk.folder.with_name("report"))
     assert filled.commands.ok("prune", "--keep", 1, "--root", filled.store).out == f"removed 1 version: {old}\n"
     assert filled.state() == (new, [new], new)
     stat = os.statvfs(filled.disk.folder)

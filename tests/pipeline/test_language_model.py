@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow.compute as pc
 import pytest
@@ -26,6 +29,8 @@ from tests.questions import oracle, structure
 
 CANARY = "sk-canary-0123456789abcdefghijklmnopqrstuvwxyz"
 SOURCES = ("paco", "partimagenet", "partonomy", "pascal_part")
+#: Items of a request where requests are counted: few, so that there are many of them to be killed between.
+PACK = 4
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -50,13 +55,42 @@ def content(root: Path) -> dict[str, bytes]:
     return {name: some for name, some in files.items() if not name.startswith("llm_calls/")}
 
 
+@dataclass(frozen=True)
+class Counting:
+    """The knowing model in a process of its own, which goes on whatever becomes of those that ask it."""
+
+    endpoint: str
+    log: Path
+
+    def sent(self) -> int:
+        """Requests so far."""
+        return self.log.read_bytes().count(b"\n")
+
+
 @pytest.fixture(scope="module")
-def judged(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, partonomy_data.BuildReport, int]:
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
+    """One for all that compare what it was asked: the ids of calls tell of the endpoint as well."""
+    folder = tmp_path_factory.mktemp("counting")
+    log = folder / "requests"
+    log.touch()
+    serve = [sys.executable, "-m", "tests.llm.model_server", "--port-file", str(folder / "port"), "--log", str(log)]
+    serve += ["--answer", "tests.llm.knowing:answer"]
+    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        yield Counting(server.stdout.readline().strip(), log)
+        server.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def judged(
+    demo_store: Path, counting: Counting, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, partonomy_data.BuildReport, int]:
     """A store of the demo world's sources, judged by the knowing model; its report; requests that were sent."""
-    root = tmp_path_factory.mktemp("judged") / "store"
-    with ModelServer(knowing.answer) as server:
-        done = partonomy_data.build(root, config(demo_store / "demo", server.endpoint, key_env="NO_SUCH_KEY"))
-        return root, done, len(server.seen)
+    root, before = tmp_path_factory.mktemp("judged") / "store", counting.sent()
+    asked = config(demo_store / "demo", counting.endpoint, key_env="NO_SUCH_KEY", pack=PACK)
+    done = partonomy_data.build(root, asked)
+    return root, done, counting.sent() - before
 
 
 def test_every_judgement_is_in_the_tables_with_the_call_that_it_rests_on(
@@ -254,50 +288,44 @@ def test_the_key_is_written_nowhere(demo_store: Path, tmp_path: Path, monkeypatc
     assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
 
 
-def check_killed_builds(demo: Path, folder: Path, kills: int, seed: int) -> None:
-    """Requests of all tries together are those of an unbroken build, and at most what was on the way at each kill."""
-    concurrency, log = 3, folder / "requests"
-    serve = [sys.executable, "-m", "tests.llm.model_server", "--port-file", str(folder / "port"), "--log", str(log)]
-    serve += ["--answer", "tests.llm.knowing:answer"]
-    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert server.stdin is not None
-        endpoint = server.stdout.readline().strip()
-        log.touch()
-
-        def sent() -> int:
-            return log.read_bytes().count(b"\n")
-
-        file = folder / "config.yaml"
-        file.write_text(
-            f"llm: {{transport: openai, model: knowing, endpoint: '{endpoint}', concurrency: {concurrency}, pack: 4}}\n"
-        )
-        command = [sys.executable, "-m", "partonomy_data", "build", "--config", str(file), "--workers", "1"]
-        command += [part for name in SOURCES for part in ("--source", f"{name}={demo / name}")]
-        subprocess.run([*command, "--root", str(folder / "unbroken")], check=True, capture_output=True)
-        unbroken = sent()
-        assert unbroken > 100
-        moments = random.Random(seed)
-        for kill in range(kills):
-            begun = sent()
-            least = begun + moments.randrange(1, max(2, (2 * unbroken - begun) // (kills - kill + 1)))
-            with subprocess.Popen(
-                [*command, "--root", str(folder / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            ) as build:
-                while build.poll() is None and sent() < least:
-                    os.sched_yield()
-                if build.poll() is None:
-                    build.send_signal(signal.SIGKILL)
-        subprocess.run([*command, "--root", str(folder / "killed")], check=True, capture_output=True)
-        assert unbroken <= sent() - unbroken <= unbroken + kills * concurrency
-        server.stdin.close()
-    assert content(folder / "killed") == content(folder / "unbroken")
+Unbroken: TypeAlias = tuple[Path, partonomy_data.BuildReport, int]
 
 
-def test_builds_that_are_killed_pay_for_nothing_twice(demo_store: Path, tmp_path: Path) -> None:
-    check_killed_builds(demo_store / "demo", tmp_path, kills=1, seed=1)
+def check_killed_builds(demo: Path, folder: Path, server: Counting, judged: Unbroken, *, kills: int, seed: int) -> None:
+    """Requests of all tries together are those of the unbroken build, and at most what was on the way at each kill."""
+    concurrency, (unbroken, _, requests), start = 3, judged, server.sent()
+    assert requests > 100
+    file = folder / "config.yaml"
+    file.write_text(
+        f"llm: {{transport: openai, model: knowing, endpoint: '{server.endpoint}', concurrency: {concurrency},"
+        f" pack: {PACK}}}\n"
+    )
+    command = [sys.executable, "-m", "partonomy_data", "build", "--config", str(file), "--workers", "1"]
+    command += [part for name in SOURCES for part in ("--source", f"{name}={demo / name}")]
+    command += ["--root", str(folder / "killed")]
+    moments = random.Random(seed)
+    for kill in range(kills):
+        begun = server.sent()
+        least = begun + moments.randrange(1, max(2, (start + requests - begun) // (kills - kill + 1)))
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as build:
+            while build.poll() is None and server.sent() < least:
+                with suppress(subprocess.TimeoutExpired):
+                    build.wait(0.005)
+            if build.poll() is None:
+                build.send_signal(signal.SIGKILL)
+    subprocess.run(command, check=True, capture_output=True)
+    assert requests <= server.sent() - start <= requests + kills * concurrency
+    assert content(folder / "killed") == content(unbroken)
+
+
+def test_builds_that_are_killed_pay_for_nothing_twice(
+    demo_store: Path, tmp_path: Path, counting: Counting, judged: Unbroken
+) -> None:
+    check_killed_builds(demo_store / "demo", tmp_path, counting, judged, kills=1, seed=1)
 
 
 @pytest.mark.soak
-def test_builds_that_are_killed_often_pay_for_nothing_twice(demo_store: Path, tmp_path: Path) -> None:
-    check_killed_builds(demo_store / "demo", tmp_path, kills=20, seed=2)
+def test_builds_that_are_killed_often_pay_for_nothing_twice(
+    demo_store: Path, tmp_path: Path, counting: Counting, judged: Unbroken
+) -> None:
+    check_killed_builds(demo_store / "demo", tmp_path, counting, judged, kills=20, seed=2)

@@ -14,26 +14,22 @@ from partonomy_data.ingest import seen, shard
 from partonomy_data.pipeline import refreshing
 from partonomy_data.pipeline.progress import Silent
 from partonomy_data.runners import find
+from tests.pipeline import kept_store
 from tests.questions.changed_sources import config, files, remove_partonomy
 
 SOURCES = ("partonomy", "pascal_part")
 
 
+@pytest.fixture(scope="module")
+def kept(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> kept_store.KeptStore:
+    """A store of two sources, and how to have it again."""
+    return kept_store.build(tmp_path_factory.mktemp("refreshed"), demo_store / "demo", SOURCES)
+
+
 @pytest.fixture
-def store(demo_store: Path, tmp_path: Path) -> Path:
-    """A store of two sources that may be changed, as an earlier build left it."""
-    for name in SOURCES:  # no links: times are set here, and a photograph is written into, which others would see
-        shutil.copytree(demo_store / "demo" / name, tmp_path / "sources" / name)
-    settled(tmp_path / "sources")
-    partonomy_data.build(tmp_path / "store", config(tmp_path / "sources", SOURCES))
-    return tmp_path / "store"
-
-
-def settled(folder: Path) -> None:
-    """Has all files be so old that their time tells whether they changed."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            os.utime(path, ns=(1, path.stat().st_ino + 1))
+def store(kept: kept_store.KeptStore) -> Path:
+    """A store of two sources that may be changed, as an earlier build left it; they are in `sources` beside it."""
+    return kept.put_back()
 
 
 def refreshed(root: Path, wanted: BuildConfig | None = None) -> partonomy_data.BuildReport:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +186,23 @@ def _made(tables: Path, folder: Path, templates: tuple[Proposed, ...], executor:
 
 
 def _rows(folder: Path) -> dict[str, Row]:
-    rows = pq.read_table(folder / "made" / "questions", partitioning=None).to_pylist()
+    rows = pq.read_table(folder / "questions", partitioning=None).to_pylist()
     return {row["question_id"]: row for row in rows}
 
 
-def test_proposals_change_the_words_of_questions_and_nothing_else(tables: Path, tmp_path: Path) -> None:
-    _made(tables, tmp_path / "plain", ())
-    _made(tables, tmp_path / "more", PROPOSED)
-    plain, more = _rows(tmp_path / "plain"), _rows(tmp_path / "more")
+@pytest.fixture(scope="module")
+def proposed(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Generated]:
+    """The folder in which questions were made once with PROPOSED, in one process, and what that came to."""
+    folder = tmp_path_factory.mktemp("proposed")
+    with partonomy_data.open(demo_store) as store:
+        return folder, _made(store.folder, folder, PROPOSED)
+
+
+def test_proposals_change_the_words_of_questions_and_nothing_else(
+    tables: Path, proposed: tuple[Path, Generated]
+) -> None:
+    folder, _ = proposed
+    plain, more = _rows(tables), _rows(folder / "made")
     assert list(plain) == list(more)
     worded = Counter(row["wording"].rpartition("/")[2] for row in more.values())
     assert worded["call_a.1"] > 0
@@ -206,24 +218,27 @@ def test_proposals_change_the_words_of_questions_and_nothing_else(tables: Path, 
                 assert span["part"] == part
                 assert choice["text"][span["start"] : span["end"]]
     masks = [
-        [p.read_bytes() for p in sorted((tmp_path / name / "made" / "question_masks").rglob("*.parquet"))]
-        for name in ("plain", "more")
+        [p.read_bytes() for p in sorted((one / "question_masks").rglob("*.parquet"))]
+        for one in (tables, folder / "made")
     ]
     assert masks[0] == masks[1]
 
 
-def test_shards_are_made_again_for_other_templates_and_not_for_the_same(tables: Path, tmp_path: Path) -> None:
-    first = _made(tables, tmp_path, PROPOSED)
+def test_shards_are_made_again_for_other_templates_and_not_for_the_same(
+    tables: Path, proposed: tuple[Path, Generated], tmp_path: Path
+) -> None:
+    folder, first = proposed
+    shutil.copytree(folder / "work", tmp_path / "work", copy_function=os.link)
     kept = {p.name: p.stat().st_ino for p in (tmp_path / "work" / "shards").iterdir()}
     again = _made(tables, tmp_path, tuple(reversed(PROPOSED)))
-    assert again == first
+    assert replace(again, files=[]) == replace(first, files=[])
+    assert [path.relative_to(tmp_path) for path in again.files] == [path.relative_to(folder) for path in first.files]
     assert {p.name: p.stat().st_ino for p in (tmp_path / "work" / "shards").iterdir()} == kept
     plain = _made(tables, tmp_path, ())
     assert {one.key for one in plain.shards}.isdisjoint(one.key for one in first.shards)
 
 
-def test_several_processes_word_questions_alike(tables: Path, tmp_path: Path) -> None:
-    _made(tables, tmp_path / "one", PROPOSED)
+def test_several_processes_word_questions_alike(tables: Path, proposed: tuple[Path, Generated], tmp_path: Path) -> None:
     with ProcessPoolExecutor(2) as executor:
-        _made(tables, tmp_path / "two", PROPOSED, executor)
-    assert _rows(tmp_path / "one") == _rows(tmp_path / "two")
+        _made(tables, tmp_path, PROPOSED, executor)
+    assert _rows(tmp_path / "made") == _rows(proposed[0] / "made")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
-import inflect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,8 +122,8 @@ def test_canonical_names_get_the_article_of_the_names_that_they_come_from(publis
             assert indefinite(canonical) == indefinite(name).lower()
 
 
-def test_articles_agree_with_a_general_library_but_where_it_errs(published: set[str]) -> None:
-    library = inflect.engine().a
+def test_articles_agree_with_a_general_library_but_where_it_errs(published: set[str], english: Any) -> None:
+    library = english.a
     first = sorted({name.split()[0] for name in published})
     differing = {word for word in first if library(word) != f"{article(word)} {word}"}
     assert len(first) > 1000

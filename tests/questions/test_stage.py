@@ -32,26 +32,25 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*.parquet"))}
 
 
-def test_it_gives_what_the_build_published(tables: Path, tmp_path: Path) -> None:
-    made = _made(tables, tmp_path, QuestionSettings())
-    published = {
+def _published(tables: Path) -> dict[str, bytes]:
+    """What the build published, in one process."""
+    return {
         path: content for path, content in _files(tables).items() if path.startswith(tuple(f"{n}/" for n in QUESTIONS))
     }
-    assert _files(tmp_path / "made") == published
-    assert made.n_questions == sum(
-        len(pq.read_table(p, columns=["question_id"])) for p in made.files if "questions" in p.parts
-    )
 
 
 def test_several_processes_give_the_same_bytes(tables: Path, tmp_path: Path) -> None:
-    _made(tables, tmp_path / "one", QuestionSettings())
     with ProcessPoolExecutor(2) as executor:
-        _made(tables, tmp_path / "two", QuestionSettings(), executor)
-    assert _files(tmp_path / "one" / "made") == _files(tmp_path / "two" / "made")
+        _made(tables, tmp_path, QuestionSettings(), executor)
+    assert _files(tmp_path / "made") == _published(tables)
 
 
-def test_a_second_run_makes_no_shard_again(tables: Path, tmp_path: Path) -> None:
+def test_it_gives_what_the_build_published_and_a_second_run_makes_no_shard_again(tables: Path, tmp_path: Path) -> None:
     first = _made(tables, tmp_path, QuestionSettings())
+    assert _files(tmp_path / "made") == _published(tables)
+    assert first.n_questions == sum(
+        len(pq.read_table(p, columns=["question_id"])) for p in first.files if "questions" in p.parts
+    )
     before = {p.name: p.stat().st_ino for p in (tmp_path / "work" / "shards").iterdir()}
     second = _made(tables, tmp_path, QuestionSettings())
     assert {p.name: p.stat().st_ino for p in (tmp_path / "work" / "shards").iterdir()} == before
@@ -59,16 +58,15 @@ def test_a_second_run_makes_no_shard_again(tables: Path, tmp_path: Path) -> None
 
 
 def test_fewer_types_leave_the_questions_of_the_others_as_they_are(tables: Path, tmp_path: Path) -> None:
-    _made(tables, tmp_path / "all", QuestionSettings())
-    _made(tables, tmp_path / "few", QuestionSettings(types=("difference", "whole_to_part")))
+    _made(tables, tmp_path, QuestionSettings(types=("difference", "whole_to_part")))
 
     def rows(folder: Path) -> list[dict[str, object]]:
-        found = pq.read_table(folder / "made" / "questions", partitioning=None).to_pylist()
+        found = pq.read_table(folder / "questions", partitioning=None).to_pylist()
         wanted = [row for row in found if row["question_type"] in ("difference", "whole_to_part")]
         return sorted(wanted, key=lambda row: str(row["question_id"]))
 
-    few = rows(tmp_path / "few")
-    assert few == rows(tmp_path / "all")
+    few = rows(tmp_path / "made")
+    assert few == rows(tables)
     assert {row["question_type"] for row in few} == {"difference", "whole_to_part"}
 
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-import inflect
 import pytest
 
 from partonomy_data.sources.records import Vocabulary
@@ -62,9 +62,9 @@ def test_no_two_parts_of_an_object_become_one(lists: Mapping[str, Vocabulary], n
 
 
 def test_part_names_merge_only_if_they_differ_by_number_or_separators_or_a_listed_error(
-    lists: Mapping[str, Vocabulary],
+    lists: Mapping[str, Vocabulary], english: Any
 ) -> None:
-    plural = inflect.engine().plural_noun
+    plural = english.plural_noun
     listed = {"ink resevoir": "ink reservoir", "footpedal": "foot pedal", "turnsignal": "turn signal"}
     listed |= {"steeringwheel": "steering wheel", "runningboard": "running board"}
     spelled: dict[str, set[str]] = defaultdict(set)
