@@ -152,7 +152,7 @@ def test_the_official_sizes_have_the_official_tensors(name: str, parameters: int
 def test_tiny_is_small_and_its_masks_have_four_cells_a_position() -> None:
     config = SamConfig.named("tiny")
     assert sum(weight.numel() for weight in sam.build(config).parameters()) < 800_000
-    assert (config.grid, config.mask_size) == (20, 80)
+    assert (config.grid, config.mask_size) == (16, 64)
 
 
 @pytest.mark.parametrize(
