@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -26,7 +27,7 @@ _TREES: Final = 80
 Sets = Sequence[frozenset[str]]
 
 
-class Blind(Random):
+class Blind(Random, ABC):
     """What the two have in common: they choose parts by what the choices say, and objects by chance."""
 
     def __init__(self, name: str, store: Store, seed: int = 0) -> None:
@@ -54,9 +55,9 @@ class Blind(Random):
             found.append(Chosen(int(best[self.number(one) % len(best)])))
         return found
 
+    @abstractmethod
     def scores(self, question: str, sets: Sets, texts: Sequence[str]) -> NDArray[np.float64]:
         """One for each choice, float64 (choices,)."""
-        raise NotImplementedError
 
 
 class Frequent(Blind):

@@ -15,10 +15,10 @@ from model.evaluation.predicting import PredictionConfig
 from model.plum import saving
 from model.plum.errors import ModelError
 from model.plum.saving import Origin
-from partonomy_data.store.files import link_tree
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import open as open_store
 from tests.helpers.command import partonomy
+from tests.helpers.stores import linked
 from tests.model.plum.tiny import trained
 
 Metrics = dict[tuple[str, str, str], dict[str, Any]]
@@ -27,11 +27,7 @@ Metrics = dict[tuple[str, str, str], dict[str, Any]]
 @pytest.fixture(scope="module")
 def root(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo store of these tests' own: its files are the shared one's, and never written to."""
-    root = tmp_path_factory.mktemp("evaluated") / "store"
-    for name in ("versions", "runs"):
-        link_tree(demo_store / name, root / name)
-    (root / "CURRENT").write_bytes((demo_store / "CURRENT").read_bytes())
-    return root
+    return linked(demo_store, tmp_path_factory.mktemp("evaluated") / "store")
 
 
 def settings(**given: Any) -> EvaluationConfig:

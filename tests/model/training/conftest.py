@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from partonomy_data.store.files import link_tree
+from tests.helpers.stores import linked
 from tests.model.families import saved
 
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -22,7 +22,4 @@ def backbone(once: Once) -> Path:
 @pytest.fixture
 def root(demo_store: Path, tmp_path: Path) -> Path:
     """A demo store of the test's own: its files are the shared one's, and never written to."""
-    for name in ("versions", "runs"):
-        link_tree(demo_store / name, tmp_path / "store" / name)
-    (tmp_path / "store" / "CURRENT").write_bytes((demo_store / "CURRENT").read_bytes())
-    return tmp_path / "store"
+    return linked(demo_store, tmp_path / "store")
