@@ -22,7 +22,7 @@ from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
 from model.tiny import captions, language, masks, parts
 from model.tiny.descriptions import Describer
-from model.tiny.learning import Measured, Task, learn
+from model.tiny.learning import Measured, Rates, Task, learn
 from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
@@ -37,11 +37,12 @@ class TinyConfig:
     mask_scenes: int = 12
     described_each: int = 4
     shown_each: int = 2
-    mask_rate: float = 1e-3
+    mask_rate: float = 2e-3
     language_steps: int = 5_000
     language_scenes: int = 16
     captions_each: int = 5
-    language_rate: float = 1e-3
+    language_rate: float = 2e-3
+    hidden_rate: float = 5e-3
     warm_up: int = 100
 
 
@@ -91,8 +92,8 @@ def learn_masks(config: TinyConfig, folder: Path) -> None:
         return masks.loss_of(segmenter, describer, head, batch, wanted)
 
     learned = nn.ModuleDict({"part": segmenter, "describer": describer, "head": head})
-    steps, rate = config.mask_steps, config.mask_rate
-    learn(Task("masks", learned, one, steps, config.mask_scenes, ("fresh",), rate, config.warm_up), config.seed, folder)
+    rates = Rates(config.hidden_rate, config.mask_rate, config.warm_up)
+    learn(Task("masks", learned, one, config.mask_steps, config.mask_scenes, ("fresh",), rates), config.seed, folder)
     halves = {name: one.half().contiguous() for name, one in made.state_dict().items()}
     save_file(halves, folder / "made" / "sam_tiny.safetensors")
 
@@ -113,8 +114,8 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
         return language.loss_of(backbone, head, drawn, said)
 
     learned = nn.ModuleDict({"part": backbone, "head": head})
-    steps, rate, kinds = config.language_steps, config.language_rate, ("shared", "fresh")
-    task = Task("captions", learned, one, steps, config.language_scenes, kinds, rate, config.warm_up)
+    rates, kinds = Rates(config.hidden_rate, config.language_rate, config.warm_up), ("shared", "fresh")
+    task = Task("captions", learned, one, config.language_steps, config.language_scenes, kinds, rates)
     learn(task, config.seed, folder)
     backbone.plain.half().save_pretrained(folder / "made" / "lmm")
     processor.save_pretrained(folder / "made" / "lmm")
