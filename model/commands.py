@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model.plum.errors import ModelError
 from model.stored import folder_of
-from partonomy_data.store.layout import Layout
+from partonomy_data.store.layout import Layout, new_run_id
 from partonomy_data.store.remote.copies import version_here
 
 
@@ -80,6 +80,28 @@ def evaluate(
         print(f"{done} of {of} questions", file=sys.stderr)
 
     return job.as_text(job.evaluate(root, model, wanted, version=version, told=told))
+
+
+def ablate(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:
+    """Trains and compares variants, and names the report; with `dry_run`, says what would be. Raises ModelError."""
+    import sys
+
+    from model import settings
+    from model.evaluation.ablation import job, saying
+    from model.evaluation.ablation.config import AblationConfig
+    from partonomy_data.store import files
+
+    wanted = settings.load(config_file(config), AblationConfig)
+    version_here(root, version)
+    if dry_run:
+        return job.plan(root, wanted, version=version)
+    made = job.ablate(root, wanted, version=version, told=lambda line: print(line, file=sys.stderr))
+    folder = out or Layout(root).runs / new_run_id() / "ablation"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = saying.markdown(made)
+    files.write_text(folder / "ablation.md", text)
+    files.write_text(folder / "ablation.html", saying.html(made))
+    return f"{text}\nwritten to {folder}"
 
 
 def pretrain_tiny(out: Path, *, config: Path | None) -> str:

@@ -49,9 +49,18 @@ def convert(content: Any, kind: type[T], where: str = "") -> T:
 
 
 def plain(settings: Any) -> dict[str, Any]:
-    """Settings as dictionaries, lists and plain values, which `convert` makes into equal settings."""
-    made: dict[str, Any] = msgspec.to_builtins(settings)
+    """Settings as dictionaries, lists and plain values, defaults included, which `convert` makes into equal settings."""
+    made: dict[str, Any] = _plain(settings)
     return made
+
+
+def _plain(value: Any) -> Any:
+    # msgspec alone would leave out what a file didn't say: it reads an instance's own dictionary, where defaults are not.
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else msgspec.to_builtins(value)
 
 
 def digest(settings: Any) -> str:

@@ -14,7 +14,7 @@ from partonomy_data.errors import UsageError
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
-    for command in (train, evaluate, ask, pretrain_tiny):
+    for command in (train, evaluate, ablate, ask, pretrain_tiny):
         app.command()(command)
 
 
@@ -88,6 +88,23 @@ def evaluate(
     command = _found("evaluate")
     chosen = {"model": model, "split": split, "version": version, "config": config, "limit": limit}
     print(command(local(root, state), **chosen, budget=budget, dry_run=dry_run, report=report))
+
+
+def ablate(
+    root: Root,
+    config: Annotated[Path, typer.Option(help="A YAML file: a training, variants of it, seeds, splits.")],
+    version: Version = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; a new folder of the store's runs if not given.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be trained and measured; do nothing.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Trains PLUM with one thing changed at a time, measures all on the same questions, and says what each is good for."""
+    command = _found("ablate")
+    print(command(local(root, state), config=config, version=version, out=out, dry_run=dry_run))
 
 
 def pretrain_tiny(

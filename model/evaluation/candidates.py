@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from model.data import photographs
 from model.data.photographs import Photographs
-from model.evaluation.adapters import masking, prompted
+from model.evaluation.adapters import interventions, masking, prompted
 from model.evaluation.adapters.baselines import Oracle, Random
 from model.evaluation.adapters.blind import Frequent, Learned
 from model.evaluation.adapters.masking import Masking
@@ -44,8 +44,13 @@ def load(
         way = prompted.loaded(folder, sam_size, PROMPTED[kind])
         return Masking(f"{kind}-{folder.stem}", store, way), _digest(folder, sam_size)
     others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}"
-    folder = folder_of(layout, model, others)
-    return PlumModel(folder.name, saving.from_pretrained(folder).plum, longest), _digest(folder)
+    plain, done_to_it = interventions.split(name) if not Path(name).is_dir() else (name, "")
+    folder = folder_of(layout, plain, others)
+    loaded = saving.from_pretrained(folder).plum
+    if done_to_it:
+        named = f"{folder.name}{interventions.SIGN}{done_to_it}"
+        return interventions.applied(named, loaded, done_to_it, longest), _digest(folder)
+    return PlumModel(folder.name, loaded, longest), _digest(folder)
 
 
 def _baseline(layout: Layout, store: Store, name: str, predictions: PredictionConfig) -> Model:

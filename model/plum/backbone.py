@@ -152,7 +152,7 @@ class Backbone(nn.Module):
     # Text
 
     def texts(self, rows: Sequence[Sequence[int]], pictures: Sequence[Picture]) -> Texts:
-        """Rows of token ids, each with its photograph, padded, and with position ids as the family counts them."""
+        """Rows of token ids, each with its photograph (or none with any), padded, with position ids as the family counts them."""
         longest = max(map(len, rows))
         self.check_length(longest)
         ids = torch.full((len(rows), longest), self.renderer.pad_id)
@@ -227,8 +227,9 @@ class Backbone(nn.Module):
 
     def _positions(self, ids: Tensor, mask: Tensor, pictures: Sequence[Picture]) -> Tensor:
         index = getattr(self.plain.model, "get_rope_index", None)
-        if index is None:
-            return (mask.long().cumsum(1) - 1).clamp(min=0)
+        if index is None or not pictures:
+            counted = (mask.long().cumsum(1) - 1).clamp(min=0)
+            return counted if index is None else counted.expand(3, -1, -1)
         grid = torch.cat([picture.inputs["image_grid_thw"] for picture in pictures]).to(ids.device)
         kinds = (ids == self.image_token_id).int()
         found, _ = index(ids, mm_token_type_ids=kinds, image_grid_thw=grid, attention_mask=mask.long())

@@ -30,7 +30,7 @@ def loss_of(
     pictures = [backbone.picture(one.image) for one in drawn]
     features = backbone.features(pictures)
     rows, told = zip(
-        *(_conversation(backbone, one, talk) for one, talk in zip(pictures, said, strict=True)), strict=True
+        *(conversation(backbone, one, talk) for one, talk in zip(pictures, said, strict=True)), strict=True
     )
     texts = backbone.texts(rows, pictures)
     states = backbone.states(texts, features)
@@ -48,7 +48,7 @@ def loss_of(
     return losses.language(logits, targets) / len(targets) + where, {"tokens": right, "regions": cells}
 
 
-def _conversation(
+def conversation(
     backbone: Backbone, picture: Picture, talk: Sequence[Caption]
 ) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
     """Token ids of a scene's captions one after the other, and for each answer its [first, last) token, its end included."""

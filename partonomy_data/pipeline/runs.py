@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ from partonomy_data.pipeline.assemble import Assembled
 from partonomy_data.pipeline.code import tool_version
 from partonomy_data.pipeline.judging import Model
 from partonomy_data.store import files
-from partonomy_data.store.layout import Layout
+from partonomy_data.store.layout import Layout, new_run_id
 from partonomy_data.store.publish import Published
 from partonomy_data.validation.report import Validation
 
@@ -31,7 +30,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.started = datetime.now(UTC)
-        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self.run_id = new_run_id(self.started)
         self.seconds: dict[str, float] = {}
 
     @contextmanager

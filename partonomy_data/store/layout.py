@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -91,6 +93,11 @@ class Layout:
     def evaluation_files(self, table: str, version: str | None = None) -> list[Path]:
         """Parquet files of `predictions` or `evaluations`, of one version of the data or of all, sorted."""
         return sorted(self.evaluations.glob(f"*/{version or '*'}/{table}*.parquet"))
+
+
+def new_run_id(started: datetime | None = None) -> str:
+    """A name of a folder in `runs`, by when it was started (now), that no other has."""
+    return f"{started or datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def check_version_name(name: str) -> str:

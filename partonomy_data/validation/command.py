@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from partonomy_data.errors import UsageError
 from partonomy_data.store import files
-from partonomy_data.store.layout import Layout
+from partonomy_data.store.layout import Layout, new_run_id
 from partonomy_data.validation.job import validate_published
 from partonomy_data.validation.report import Validation
 
@@ -29,8 +27,7 @@ def run(root: Path, *, version: str | None = None, out: Path | None = None) -> t
 
     The folder is `out`, else `runs/<run_id>/validation` of the store. Raises StoreError if there is no such version.
     """
-    run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    folder = out or Layout(root).runs / run_id / "validation"
+    folder = out or Layout(root).runs / new_run_id() / "validation"
     came_to, _ = validate_published(root, version, folder=folder)
     return came_to, folder
 

@@ -187,3 +187,11 @@ def test_settings_of_a_model_that_agree_are_taken() -> None:
     ):
         assert config.checked() is config
         assert settings.convert(settings.plain(config), PlumConfig) == config
+
+
+def test_what_a_file_leaves_out_is_written_down_as_it_was_by_default() -> None:
+    """A saved model must not change with a default of later code."""
+    partly = made(inner={"rate": 0.25})
+    assert settings.plain(partly) == settings.plain(Outer(1, inner=Inner(0.25)))
+    assert settings.digest(partly) == settings.digest(Outer(1, inner=Inner(0.25)))
+    assert settings.plain(settings.convert({"kl": 0.5}, LossConfig))["span"] == LossConfig().span

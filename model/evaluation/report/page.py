@@ -38,22 +38,26 @@ def html(said: Gathered, conditioning: str, shown: Sequence[Example]) -> str:
     """The page."""
     title = f"{said.model_id} on {said.split}"
     parts = [
-        f"<h1>{escape(title)}</h1>",
         f"<p>{said.n} questions of version {escape(said.version)}, seed {said.seed}. 95 % intervals, by blocks of questions.</p>",
         "<h2>What this shows</h2>",
         f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in saying.sentences(said))}</ul>",
         *_plots(said),
     ]
     for name, head, rows in markdown.tables(said):
-        parts += [f"<h2>{escape(name)}</h2>", _table(head, rows)]
+        parts += [f"<h2>{escape(name)}</h2>", table(head, rows)]
     parts += _examples(conditioning, shown)
     if said.problems:
         parts += [
             "<h2>Malformed predictions</h2>",
             f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in said.problems[:20])}</ul>",
         ]
+    return document(title, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A page of its parts, in the reports' style, under its title."""
     top = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    body = "\n".join(parts)
+    body = "\n".join([f"<h1>{escape(title)}</h1>", *parts])
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head>{top}<style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
@@ -89,7 +93,8 @@ def _bar(
     return Bar(label, row["value"], row["low"], row["high"], mark, faint)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that is wide in a frame of its own."""
     top = "".join(f"<th>{escape(one)}</th>" for one in head)
     lines = "".join(f"<tr>{''.join(f'<td>{escape(one)}</td>' for one in row)}</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from partonomy_data.errors import UsageError
@@ -12,7 +10,7 @@ from partonomy_data.questions.audit import render
 from partonomy_data.questions.audit.auditing import audit
 from partonomy_data.questions.audit.loading import load
 from partonomy_data.questions.audit.report import Report
-from partonomy_data.store.layout import Layout
+from partonomy_data.store.layout import Layout, new_run_id
 
 #: The slice whose questions must not be answered without the image.
 BALANCED = "balanced=true"
@@ -51,7 +49,7 @@ def run(
 def _folder(root: Path, file: Path | None) -> Path:
     if file is not None and not (root / "CURRENT").is_file():
         return file.with_name(f"{file.stem}-audit")
-    return Layout(root).runs / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}" / "audit"
+    return Layout(root).runs / new_run_id() / "audit"
 
 
 def text(report: Report, folder: Path) -> str:

@@ -1,0 +1,110 @@
+"""The settings of an ablation: a training run, and what is changed of it, one thing at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from model import settings
+from model.evaluation.job import EvaluationConfig
+from model.plum.errors import ModelError
+from model.training.config import TrainingConfig
+
+#: What may be done to a trained model as it answers.
+Intervention = Literal["", "blank-image", "feedback-off", "feedback-shuffled"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model that differs in one thing from another."""
+
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Of the training's settings: their names with dots (`model.losses.kl`), and values."""
+    answering: Intervention = ""
+    """What is done to the trained model as it answers; nothing of its training changes."""
+    against: str = ""
+    """The variant that it is compared with; the first one if not given."""
+
+
+#: [SEG] tokens can't have the losses `kl` and `choice`, so they are compared with tags that have them neither.
+STANDARD: Final[Mapping[str, Variant]] = {
+    "plum": Variant(),
+    "no-feedback": Variant({"model.feedback": None}),
+    "no-kl": Variant({"model.losses.kl": 0}),
+    "tags-alone": Variant({"model.losses.kl": 0, "model.losses.choice": 0}),
+    "seg-token": Variant(
+        {"model.losses.kl": 0, "model.losses.choice": 0, "model.marking": "seg_token"}, against="tags-alone"
+    ),
+    "feedback-off": Variant(answering="feedback-off"),
+    "feedback-shuffled": Variant(answering="feedback-shuffled"),
+    "blank-image": Variant(answering="blank-image"),
+}
+
+
+@dataclass(frozen=True)
+class DriftConfig:
+    """What text a language model's drift is measured on."""
+
+    texts: str = ""
+    """A UTF-8 file, passages apart by blank lines; if empty, captions of drawn scenes of invented objects."""
+    passages: int = 200
+    """At most so many, always the same."""
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """An ablation."""
+
+    training: TrainingConfig
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """Of the training."""
+    splits: tuple[str, ...] = ("test",)
+    variants: Mapping[str, Variant] = field(default_factory=lambda: dict(STANDARD))
+    """By name; the first is what the others are compared with."""
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    drift: DriftConfig | None = field(default_factory=DriftConfig)
+    """Null: it isn't measured."""
+
+    def checked(self) -> AblationConfig:
+        """The same. Raises ModelError for what contradicts itself, before anything is trained."""
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not self.splits or not self.variants:
+            raise ModelError("an ablation needs seeds (each once), splits and variants")
+        for name, variant in self.variants.items():
+            if variant.against and variant.against not in self.variants:
+                raise ModelError(
+                    f"variant {name} is compared with {variant.against}, which there isn't",
+                    mend=f"Variants are {', '.join(self.variants)}",
+                )
+            self.training_of(name, self.seeds[0])
+        return self
+
+    def training_of(self, name: str, seed: int) -> TrainingConfig:
+        """The settings that a variant is trained with. Raises ModelError for a change of what there isn't."""
+        plain = settings.plain(replace(self.training, seed=seed))
+        for key, value in self.variants[name].changes.items():
+            place: Any = plain
+            *above, last = key.split(".")
+            for one in above:
+                place = place.get(one) if isinstance(place, dict) else None
+            if not isinstance(place, dict):
+                raise ModelError(f"variant {name} changes {key}, which isn't there to be changed")
+            place[last] = value
+        return settings.convert(plain, TrainingConfig, where=f"variant {name}").checked()
+
+    def alike(self) -> dict[str, str]:
+        """Variant → the earlier one that it is the same as: without a loss in the first place, it can't be taken away."""
+        first: dict[tuple[str, str], str] = {}
+        found = {}
+        for name, variant in self.variants.items():
+            key = (settings.digest(self.training_of(name, self.seeds[0])), variant.answering)
+            if key in first:
+                found[name] = first[key]
+            first.setdefault(key, name)
+        for name, variant in self.variants.items():
+            if (
+                variant.answering.startswith("feedback")
+                and self.training_of(name, self.seeds[0]).model.feedback is None
+            ):
+                found[name] = next(iter(self.variants))
+        return found

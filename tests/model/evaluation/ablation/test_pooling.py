@@ -1,0 +1,99 @@
+"""Several trainings of a model: their mean, an interval that holds questions and seeds, and differences on the same draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from model.evaluation import intervals
+from model.evaluation.ablation import pooling
+from model.evaluation.answers import EvaluationError
+from model.evaluation.scoring import Wanted
+from model.evaluation.slices import Slice
+from model.evaluation.streaming import Stream
+from tests.model.evaluation import made_up
+
+METRICS = ("accuracy", "span_f1", "strict_giou_oracle")
+REPLICATES = 400
+ALL = Slice("test", "all", "all", "all")
+
+
+def streams(seeds: int, n: int = 40) -> list[Stream]:
+    """The same questions, answered by so many models."""
+    truths, _ = made_up.world(5, n, split="test")
+    found = []
+    for seed in range(seeds):
+        generator = np.random.default_rng((9, seed))
+        stream = Stream(Wanted())
+        stream.add(truths, [made_up.prediction(generator, of) for of in truths])
+        found.append(stream)
+    return found
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_one_training_has_the_interval_that_it_has_alone(metric: str) -> None:
+    (stream,) = streams(1)
+    alone = next(row for row in stream.rows(REPLICATES) if (row.slice, row.metric) == (ALL, metric))
+    found = pooling.pooled([stream], metric, ALL, REPLICATES)
+    assert found is not None
+    assert found.interval == alone.interval
+    assert (found.by_seed, found.n) == ((alone.interval.value,), alone.n)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_several_have_their_mean_and_an_interval_of_draws_of_both(metric: str) -> None:
+    several = streams(3)
+    found = pooling.pooled(several, metric, ALL, REPLICATES)
+    assert found is not None
+    alone = [pooling.pooled([one], metric, ALL, REPLICATES) for one in several]
+    assert found.by_seed == tuple(one.interval.value for one in alone if one is not None)
+    assert found.interval.value == pytest.approx(np.mean(found.by_seed))
+    picked = np.random.default_rng(0).integers(3, size=(3, REPLICATES))
+    means = []
+    for replicate in range(REPLICATES):
+        values = []
+        for seed in picked[:, replicate]:
+            keys, sums = several[seed].tallies[ALL].sums()
+            weights = intervals.weights(keys, REPLICATES, 0)[replicate].astype(float)
+            values.append(float(several[seed].value(metric, weights @ sums)))
+        means.append(np.mean(values))
+    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(np.nanquantile(means, [0.025, 0.975])))
+
+
+def test_a_difference_from_oneself_is_nothing_and_from_another_is_of_the_same_draws() -> None:
+    several = streams(4)
+    itself = pooling.gap(several[:2], several[:2], "accuracy", ALL, REPLICATES)
+    assert itself is not None
+    assert (itself.value, itself.low, itself.high) == (0, 0, 0)
+    first, second = (pooling.pooled(some, "accuracy", ALL, REPLICATES) for some in (several[:2], several[2:]))
+    assert first is not None
+    assert second is not None
+    there, back = (
+        pooling.gap(*some, "accuracy", ALL, REPLICATES)
+        for some in ((several[:2], several[2:]), (several[2:], several[:2]))
+    )
+    assert there is not None
+    assert back is not None
+    assert there.value == pytest.approx(first.interval.value - second.interval.value)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+
+
+def test_what_a_model_does_not_have_is_left_out() -> None:
+    blind = Stream(Wanted(frozenset({"choices"})))
+    truths, predictions = made_up.world(1, 12, split="test")
+    blind.add(truths, predictions)
+    assert pooling.pooled([blind], "span_f1", ALL) is None
+    assert pooling.gap([blind], streams(1), "span_f1", ALL) is None
+
+
+def test_models_that_were_asked_other_questions_are_not_compared() -> None:
+    (mine,), other = streams(1), Stream(Wanted())
+    truths, predictions = made_up.world(5, 40, split="test")
+    truths = [replace(one, photograph="another") for one in truths]
+    other.add(truths, predictions)
+    with pytest.raises(EvaluationError, match="not asked the same questions"):
+        pooling.gap([mine], [other], "accuracy", ALL)
+    with pytest.raises(EvaluationError, match="same seeds"):
+        pooling.gap([mine], [mine, mine], "accuracy", ALL)
