@@ -16,12 +16,13 @@ from PIL import Image
 from torch import Tensor
 
 from model.plum import bio, decoding, marking, pictures, scoring
-from model.plum.backbone import Picture, Texts
+from model.plum.backbone import Picture
 from model.plum.batch import spans_of
 from model.plum.errors import ModelError
 from model.plum.model import Plum
 from model.plum.reading import read
 from model.plum.rendering import Offsets, Prompt, Turn
+from model.plum.writing import write
 
 
 @dataclass(frozen=True)
@@ -173,28 +174,12 @@ def generate(plum: Plum, asked: Sequence[Asked], longest: int = 128) -> list[Ans
         return []
     prompts = _prompts(plum, asked)
     longest = min(longest, backbone.longest - max(len(prompt.ids) for prompt in prompts))
-    prefix = scoring.read_prompts(backbone, prompts, *_shown(asked))
-    latest, cache, seen = prefix.last(), prefix.cache, prefix.seen
-    positions = backbone.after(prefix.texts, longest)
-    going = torch.ones(len(asked), dtype=torch.bool, device=backbone.device)
-    written: list[Tensor] = []
-    states: list[Tensor] = []
-    for step in range(longest):
-        token = backbone.logits(latest).argmax(-1)
-        going = going & (token != renderer.end_id)
-        if not going.any():
-            break
-        further = Texts(token[:, None], going[:, None], positions[..., step : step + 1])
-        latest = backbone.states(further, [], cache=cache, seen=seen)[:, 0]
-        seen = torch.cat([seen, going[:, None]], 1)
-        written.append(token.masked_fill(~going, -1))
-        states.append(latest)
-    if not written:
-        return [Answer("", (), not one) for one in going.tolist()]
-    said = []
-    for row, of_row, cut in zip(torch.stack(written, 1).tolist(), torch.stack(states, 1), going.tolist(), strict=True):
-        own = [token for token in row if token >= 0]
-        said.append(_Said(*renderer.text_of(own), of_row[: len(own)], finished=not cut))
+    said = [
+        _Said(*renderer.text_of(one.ids), one.states, finished=one.finished)
+        for one in write(backbone, prompts, *_shown(asked), longest)
+    ]
+    if not any(len(one.states) for one in said):
+        return [Answer("", (), one.finished) for one in said]
     return _segmented(plum, asked, said)
 
 

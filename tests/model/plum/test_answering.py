@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from model.plum import answering, losses, marking
 from model.plum.answering import Answer, Asked
+from model.plum.backbone import Backbone
 from model.plum.batch import Batch, counts, spans_of
 from model.plum.config import TrainableConfig
 from model.plum.errors import ModelError, TextError
@@ -180,13 +182,15 @@ def test_nothing_asked_is_nothing_answered(plum: Plum) -> None:
 
 @torch.no_grad()
 def greedily(plum: Plum, one: Asked, longest: int) -> tuple[list[int], bool]:
-    """The most likely token each time, all read again for each; and whether it ended."""
+    """The most likely token each time that is no piece of a photograph, all read again for each; and whether it ended."""
     backbone = plum.backbone
     prompt = backbone.renderer.prompt(one.look.picture.replacement, one.question, one.history)
     written: list[int] = []
     for _ in range(longest):
         texts = backbone.texts([(*prompt.ids, *written)], [one.look.picture])
-        token = int(backbone.logits(backbone.states(texts, [one.look.features])[0, -1]).argmax())
+        logits = backbone.logits(backbone.states(texts, [one.look.features])[0, -1])
+        logits[backbone.image_token_id] = -torch.inf
+        token = int(logits.argmax())
         if token == backbone.renderer.end_id:
             return written, True
         written.append(token)
@@ -200,6 +204,21 @@ def test_an_answer_is_the_most_likely_token_each_time_whoever_is_asked_beside(pl
         assert answer.text == plum.backbone.renderer.text_of(ids)[0]
         assert answer.finished == ended
         assert same(answering.generate(plum, [one], longest=8)[0], answer)
+
+
+def test_no_piece_of_a_photograph_is_ever_written(
+    plum: Plum, asked: list[Asked], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = answering.generate(plum, asked, longest=4)
+    backbone, plain = plum.backbone, type(plum.backbone).logits
+
+    def drawn_to_it(self: Backbone, states: Tensor) -> Tensor:
+        logits = plain(self, states)
+        logits[..., backbone.image_token_id] += 1000
+        return logits
+
+    monkeypatch.setattr(type(backbone), "logits", drawn_to_it)
+    assert all(map(same, answering.generate(plum, asked, longest=4), expected))
 
 
 def test_answers_end_each_at_its_own_end(plum: Plum, asked: list[Asked], monkeypatch: pytest.MonkeyPatch) -> None:
