@@ -25,9 +25,9 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-# The explorer in a real Chromium: the system's, or Playwright's own (`playwright install chromium`).
+# Pages in a real Chromium: the system's, or Playwright's own (`playwright install chromium`).
 test-browser: setup
-	$(BIN)/python -m pytest -m browser tests/explore/browser
+	$(BIN)/python -m pytest -m browser tests/explore/browser tests/model/evaluation/people
 
 # The whole build against a small language model on this machine.
 test-llm: setup

@@ -60,6 +60,7 @@ def evaluate(
     import sys
 
     from model.evaluation import job
+    from model.evaluation.people import job as people
 
     if (model is None) == (report is None):
         raise ModelError(
@@ -73,6 +74,8 @@ def evaluate(
     assert model is not None
     wanted = job.limited(job.from_file(config, split), limit, budget)
     version_here(root, version)
+    if model == people.PERSON:
+        return job.write_sheet(root, wanted, version=version)
     if dry_run:
         return job.plan(root, model, wanted, version=version)
 

@@ -62,7 +62,7 @@ def evaluate(
         typer.Option(
             help="A trained model (its folder, or its name in the store), api:NAME behind a server, a .jsonl file of"
             " predictions, or a baseline: random, oracle, frequent, blind, whole-object, mean-location, nearest, color,"
-            " sam-box:MODEL, sam-point:MODEL"
+            " sam-box:MODEL, sam-point:MODEL; human writes a page for people, human:FILE takes in what it saved"
         ),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Of the questions; test if not given.")] = None,

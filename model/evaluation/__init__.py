@@ -32,6 +32,8 @@ comparing          two models on the same questions, and the same draws
 gaps               a split out of the distribution beside the one within it
 
 measuring          from predictions in the store to metrics in the store
+people             the same questions answered by people, and their keys judged
+ablation           models that differ in one thing, compared
 report             what the metrics come to, for people
 job                all of it: a model on a split of a version
 """

@@ -12,6 +12,7 @@ from model.evaluation import candidates, measuring, predicting
 from model.evaluation.adapters import api
 from model.evaluation.adapters.api import ApiConfig
 from model.evaluation.measuring import Measured
+from model.evaluation.people import job as people
 from model.evaluation.predicting import PredictionConfig
 from model.evaluation.protocol import predict
 from model.evaluation.report import job as reporting
@@ -82,19 +83,25 @@ def evaluate(
     version: str | None = None,
     told: Callable[[int, int], None] | None = None,
 ) -> Evaluated:
-    """Measures a model of the store (by its name), one in a folder, a baseline, or predictions in a file (`.jsonl`, or
-    the `.json` of the paper's code), on a version (the current one).
+    """Measures a model of the store (by its name), one in a folder, a baseline, predictions in a file (`.jsonl`, or the
+    `.json` of the paper's code), or a person (`human:` and the file that a sheet saved), on a version (the current one).
 
     Its predictions and metrics go to the store's `evaluations`, where `partonomy query` finds them. Raises ModelError.
     """
     layout = Layout(root.expanduser().absolute())
-    split, seed = config.predictions.split, config.predictions.seed
     taken: Taken | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = {}
     with open_store(layout.root, version) as store:
         name = store.version
-        if is_file(model):
+        if str(model).startswith(f"{people.PERSON}:"):
+            place = Path(str(model).removeprefix(f"{people.PERSON}:"))
+            person, asks = people.person(store, layout, place, config.predictions)
+            config = replace(config, predictions=asks)
+            done = predicting.run(store, layout, person, asks, about=person.digest, told=told)
+            notes = ("", people.summarize(store, layout, asks))
+            model_id, left_out = person.name, dict(done.left_out)
+        elif is_file(model):
             taken = _take(store, layout, Path(model), config.predictions)
             model_id, notes = taken.model_id, (taken.text(), *taken.problems[:3])
         elif str(model).startswith(api.PREFIX):
@@ -110,6 +117,7 @@ def evaluate(
             done = predicting.run(store, layout, loaded, config.predictions, about=about, told=told)
             model_id, left_out = loaded.name, dict(done.left_out)
     folder = layout.evaluation(model_id, name)
+    split, seed = config.predictions.split, config.predictions.seed
     with open_store(layout.root, name) as store:
         measured = measuring.measure(store, model_id, split, seed)
         measuring.write(measured, folder / f"evaluations-{split}-{seed}.parquet")
@@ -140,6 +148,13 @@ def plan(root: Path, model: str, config: EvaluationConfig, *, version: str | Non
 def _together(predictions: PredictionConfig, about: ApiConfig) -> PredictionConfig:
     """The same with enough questions at once that a server always has as many requests as it may have."""
     return replace(predictions, at_once=max(predictions.at_once, 4 * about.concurrency))
+
+
+def write_sheet(root: Path, config: EvaluationConfig, *, version: str | None = None) -> str:
+    """Writes a page of questions to be answered by people, and says what to do with it. Raises ModelError."""
+    layout = Layout(root.expanduser().absolute())
+    with open_store(layout.root, version) as store:
+        return people.write_sheet(store, layout, config.predictions)
 
 
 def is_file(model: str | Path) -> bool:

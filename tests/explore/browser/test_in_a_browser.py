@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+from tests.helpers.chromium import launched
 
 pytestmark = pytest.mark.browser
 
@@ -31,14 +30,9 @@ def address(world: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium: the system's, else Playwright's own. Skips where there is none."""
-    with sync_api.sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or playwright.chromium.executable_path
-        if not Path(path).exists():
-            pytest.skip("no Chromium is here: apt-get install chromium, or playwright install chromium")
-        made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    """Chromium."""
+    with launched() as made:
         yield made
-        made.close()
 
 
 @pytest.fixture

@@ -1,0 +1,112 @@
+"""What a person answered on a sheet, read from the file that it saved; and the person as what is measured."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from model.evaluation.asking import Asked, Chosen, Said
+from model.evaluation.people.sheet import FORMAT
+from model.evaluation.questions import FIRST
+from model.plum.errors import ModelError
+
+_RATER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A choice."""
+
+    question_id: str
+    turn: Literal["parts", "object"]
+    choice: int
+    """Its place, as they were shown."""
+    key: Literal["right", "wrong", "unsure"] | None = None
+    """What was said of the key."""
+    seconds: float | None = None
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """All of a person's on a sheet."""
+
+    format: int
+    version: str
+    split: str
+    seed: int
+    limit: int
+    types: tuple[str, ...]
+    digest: str
+    rater: str
+    answers: list[Answer]
+
+    @property
+    def name(self) -> str:
+        """Of the person among models."""
+        return f"human-{self.rater}"
+
+    @property
+    def by_turn(self) -> Mapping[tuple[str, str], Answer]:
+        """(question, turn) → answer."""
+        return {(one.question_id, one.turn): one for one in self.answers}
+
+
+def read(path: Path) -> Answers:
+    """A file that a sheet saved. Raises ModelError for another one."""
+    mend = "Name the file that the page saved"
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Answers)
+    except OSError as error:
+        raise ModelError(f"it can't be read: {error.strerror}", where=str(path), mend=mend) from error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ModelError(f"it holds no answers of a sheet: {error}", where=str(path), mend=mend) from error
+    if found.format != FORMAT:
+        raise ModelError(f"it is of format {found.format}, and this reads format {FORMAT}", where=str(path), mend=mend)
+    if not _RATER.fullmatch(found.rater):
+        raise ModelError(f"{found.rater!r} is no name", where=str(path), mend="Use letters, digits and dashes")
+    if len(found.by_turn) < len(found.answers):
+        raise ModelError("a question is answered twice", where=str(path), mend=mend)
+    return found
+
+
+class Human:
+    """A person. What wasn't on the sheet isn't known: masks, and second turns that follow a wrong first answer."""
+
+    def __init__(self, answers: Answers, types: Mapping[str, str], truths: Mapping[str, str]) -> None:
+        """`types`: question → its type. `truths`: question → the true answer to its first turn."""
+        self.name = answers.name
+        self.digest = hashlib.sha256(msgspec.json.encode(answers)).hexdigest()
+        self._said, self._types, self._truths = answers.by_turn, types, truths
+
+    def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
+        """As on the sheet."""
+        return [self._choice(one) for one in asked]
+
+    def _choice(self, one: Asked) -> Chosen | None:
+        first = FIRST.get(self._types[one.question_id], "parts")
+        turn = first if not one.history else "object" if first == "parts" else "parts"
+        if one.history and one.history[-1].answer != self._truths[one.question_id]:
+            return None
+        said = self._said.get((one.question_id, turn))
+        if said is None:
+            return None
+        if not 0 <= said.choice < len(one.choices):
+            raise ModelError(
+                f"choice {said.choice} of {one.question_id} is none", mend="Name the file that the page saved"
+            )
+        return Chosen(said.choice)
+
+    def segment(self, asked: Sequence[Asked], *_: Any) -> list[Said | None]:
+        """Nobody draws masks."""
+        return [None] * len(asked)
+
+    def tag(self, asked: Sequence[Asked], *_: Any) -> list[tuple[tuple[int, int], ...] | None]:
+        """Nor tags text."""
+        return [None] * len(asked)
+
+    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
+        """Nor writes any."""
+        return [None] * len(asked)
