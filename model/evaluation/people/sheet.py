@@ -91,10 +91,10 @@ def _articles(one: Posed) -> Iterator[str]:
         )
         yield (
             f'<article data-question="{escape(one.question_id, quote=True)}" data-turn="{turn}">\n'
-            f'<img alt="the photograph" src="{_picture(asked.image)}">\n{before}<p>{escape(asked.question)}</p>\n'
+            f'<img alt="the photograph" src="{_picture(asked.image)}">\n<div>{before}<p>{escape(asked.question)}</p>\n'
             f"<fieldset><legend>Your answer</legend>{choices}</fieldset>\n"
             f'<div class="key"><p>The key says: <span class="right">{escape(asked.choices[right])}</span></p>\n'
-            f"<fieldset><legend>The key</legend>{judged}</fieldset></div>\n</article>\n"
+            f"<fieldset><legend>The key</legend>{judged}</fieldset></div></div>\n</article>\n"
         )
 
 
