@@ -71,6 +71,8 @@ class Truth:
     object_choices: tuple[str, ...] = ()
     """The choices of a two-turn question's turn for the object; none in the other types."""
     correct_object: int | None = None
+    collection: str = ""
+    """The set that the photograph was taken from (`coco`, `imagenet`, `voc`: which backbones trained on), if it is known."""
     paraphrases: str | None = None
     """One name for a question and its rewordings, which have the same choices in any order; None if it has none."""
 

@@ -47,7 +47,8 @@ named AS (
     SELECT m.question_id, list(struct_pack(part := m.part_category, counts := t.mask.counts) ORDER BY t.part_id) AS true_masks
     FROM (SELECT question_id, part_category, unnest(part_ids) AS part_id FROM question_masks SEMI JOIN mine USING (question_id)) m
     JOIN parts t USING (part_id) GROUP BY 1)
-SELECT mine.*, i.sha256 AS photograph, i.height, i.width, q.split, q.source, q.question_type, o.object_category,
+SELECT mine.*, i.sha256 AS photograph, split_part(i.photograph, '/', 1) AS collection,
+    i.height, i.width, q.split, q.source, q.question_type, o.object_category,
     q.evidence = 'verified' AS verified, q.choices, q.correct_index, q.chance, q.block_id, q.group_id,
     list_transform(q.object_choices, lambda c: c.text) AS objects, q.correct_object_index,
     coalesce(n.true_masks, []) AS true_masks
@@ -161,6 +162,7 @@ def _truth(row: Mapping[str, Any]) -> Truth:
         group=row["group_id"],
         object_choices=tuple(row["objects"] or ()),
         correct_object=row["correct_object_index"],
+        collection=row["collection"] or "",
     )
 
 

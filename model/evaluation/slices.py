@@ -21,7 +21,8 @@ class Slice:
     question_type: str
     """A type, or `all`."""
     name: str
-    """`all`, `source=…`, `object=…`, `parts=…` (how many), or `part_size=…` (masks of that size alone)."""
+    """`all`, `source=…`, `photographs=…` (the set that they are from), `object=…`, `parts=…` (how many), or `part_size=…` (masks
+    of that size alone)."""
     evidence: str
     """`verified`, `unverified`, or `all`."""
 
@@ -38,6 +39,7 @@ def slices_of(truth: Truth) -> list[Slice]:
     names = (
         ALL,
         f"source={truth.source}",
+        *([f"photographs={truth.collection}"] if truth.collection else []),
         f"object={truth.object_category}",
         f"parts={MANY}+" if number >= MANY else f"parts={number}",
     )

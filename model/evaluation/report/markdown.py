@@ -8,7 +8,13 @@ from model.evaluation.report import gathering, saying
 from model.evaluation.report.gathering import Gathered
 
 #: Prefixes of slices, and what they are called.
-SLICES = (("source=", "Source"), ("parts=", "Number of parts"), ("part_size=", "Size of part"), ("", "Evidence"))
+SLICES = (
+    ("source=", "Source"),
+    ("photographs=", "Set of photographs"),
+    ("parts=", "Number of parts"),
+    ("part_size=", "Size of part"),
+    ("", "Evidence"),
+)
 
 
 def text(said: Gathered) -> str:

@@ -65,6 +65,7 @@ def truth(generator: np.random.Generator, number: int = 0, **given: Any) -> Trut
         source=str(generator.choice(["paco", "partimagenet"])),
         question_type=str(generator.choice(["identification", "difference"])),
         object_category=str(generator.choice(["boat", "kite"])),
+        collection="" if number % 3 == 0 else "coco" if number % 3 == 1 else "voc",
         verified=bool(generator.random() < 0.5),
         size=size,
         choices=choices,

@@ -32,6 +32,7 @@ def members(of: Slice, truths: list[Truth]) -> list[Truth]:
         named = {
             "all": "all",
             "source": truth.source,
+            "photographs": truth.collection,
             "object": truth.object_category,
             "parts": "5+" if number >= 5 else str(number),
         }
