@@ -111,7 +111,7 @@ def pretrain_tiny(
     out: Annotated[Path, typer.Option(help="A new folder, for the language model, the SAM and the log.")],
     config: Annotated[Path | None, typer.Option(help="A YAML file with steps, sizes of batches, rates, seed.")] = None,
 ) -> None:
-    """Pre-trains a tiny language model that sees, and a tiny SAM, on drawn scenes of invented objects; takes an hour or two."""
+    """Pre-trains a tiny language model that sees, and a tiny SAM, on drawn scenes of invented objects; takes some hours."""
     print(_found("pretrain-tiny")(out, config=config))
 
 

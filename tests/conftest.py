@@ -12,6 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.helpers.chromium import launched
+
 # Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
 os.environ["PARTONOMY_DATA_DOCS"] = "0"
 
@@ -48,6 +50,13 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda _: None)
         patch.setenv("PYTHONPATH", unforced, prepend=os.pathsep)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium. Skips where there is none."""
+    with launched() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

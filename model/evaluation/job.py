@@ -89,41 +89,51 @@ def evaluate(
     Its predictions and metrics go to the store's `evaluations`, where `partonomy query` finds them. Raises ModelError.
     """
     layout = Layout(root.expanduser().absolute())
-    taken: Taken | None = None
-    notes: tuple[str, ...] = ()
-    left_out: dict[str, str] = {}
     with open_store(layout.root, version) as store:
         name = store.version
-        if str(model).startswith(f"{people.PERSON}:"):
-            place = Path(str(model).removeprefix(f"{people.PERSON}:"))
-            person, asks = people.person(store, layout, place, config.predictions)
-            config = replace(config, predictions=asks)
-            done = predicting.run(store, layout, person, asks, about=person.digest, told=told)
-            notes = ("", people.summarize(store, layout, asks))
-            model_id, left_out = person.name, dict(done.left_out)
-        elif is_file(model):
-            taken = _take(store, layout, Path(model), config.predictions)
-            model_id, notes = taken.model_id, (taken.text(), *taken.problems[:3])
-        elif str(model).startswith(api.PREFIX):
-            settings = _together(config.predictions, config.api)
-            with api.opened(layout.root, str(model).removeprefix(api.PREFIX), config.api) as (asked, client):
-                done = predicting.run(store, layout, asked, settings, about=config.api.digest(), told=told)
-                notes = tuple(api.account(client).splitlines())
-            model_id, left_out = asked.name, dict(done.left_out)
-        else:
-            loaded, about = candidates.load(
-                layout, store, model, config.predictions, longest=config.longest, sam_size=config.sam_size
-            )
-            done = predicting.run(store, layout, loaded, config.predictions, about=about, told=told)
-            model_id, left_out = loaded.name, dict(done.left_out)
-    folder = layout.evaluation(model_id, name)
-    split, seed = config.predictions.split, config.predictions.seed
+        made = _predicted(store, layout, model, config, told)
+    folder = layout.evaluation(made.model_id, name)
+    split, seed, places = made.asked.split, made.asked.seed, made.asked.photographs
+    # Opened again, as its views are of the files that were there.
     with open_store(layout.root, name) as store:
-        measured = measuring.measure(store, model_id, split, seed)
+        measured = measuring.measure(store, made.model_id, split, seed)
         measuring.write(measured, folder / f"evaluations-{split}-{seed}.parquet")
-        places = config.predictions.photographs
-        report = reporting.write(store, layout, model_id, split, seed, measured=measured, photographs=places)
-    return Evaluated(model_id, name, split, folder, measured, report, left_out, taken, notes)
+        report = reporting.write(store, layout, made.model_id, split, seed, measured=measured, photographs=places)
+    return Evaluated(made.model_id, name, split, folder, measured, report, made.left_out, made.taken, made.notes)
+
+
+@dataclass(frozen=True)
+class _Predictions:
+    """A model's, in the store."""
+
+    model_id: str
+    asked: PredictionConfig
+    """What it was asked: a person's file says that itself."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    taken: Taken | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _predicted(
+    store: Store, layout: Layout, model: str | Path, config: EvaluationConfig, told: Callable[[int, int], None] | None
+) -> _Predictions:
+    asks, (kind, _, place) = config.predictions, str(model).partition(":")
+    if kind == people.PERSON and place:
+        person, asks = people.person(store, layout, Path(place), asks)
+        done = predicting.run(store, layout, person, asks, about=person.digest, told=told)
+        return _Predictions(person.name, asks, dict(done.left_out), notes=("", people.summarize(store, layout, asks)))
+    if is_file(model):
+        taken = _take(store, layout, Path(model), asks)
+        return _Predictions(taken.model_id, asks, taken=taken, notes=(taken.text(), *taken.problems[:3]))
+    if str(model).startswith(api.PREFIX):
+        with api.opened(layout.root, place, config.api) as (asked, client):
+            together = _together(asks, config.api)
+            done = predicting.run(store, layout, asked, together, about=config.api.digest(), told=told)
+            notes = tuple(api.account(client).splitlines())
+        return _Predictions(asked.name, asks, dict(done.left_out), notes=notes)
+    loaded, about = candidates.load(layout, store, model, asks, longest=config.longest, sam_size=config.sam_size)
+    done = predicting.run(store, layout, loaded, asks, about=about, told=told)
+    return _Predictions(loaded.name, asks, dict(done.left_out))
 
 
 def plan(root: Path, model: str, config: EvaluationConfig, *, version: str | None = None) -> str:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from model import settings
+from model.evaluation.adapters.interventions import Kind
 from model.evaluation.job import EvaluationConfig
 from model.plum.errors import ModelError
 from model.training.config import TrainingConfig
-
-#: What may be done to a trained model as it answers.
-Intervention = Literal["", "blank-image", "feedback-off", "feedback-shuffled"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Variant:
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Of the training's settings: their names with dots (`model.losses.kl`), and values."""
-    answering: Intervention = ""
+    answering: Kind | Literal[""] = ""
     """What is done to the trained model as it answers; nothing of its training changes."""
     against: str = ""
     """The variant that it is compared with; the first one if not given."""
@@ -51,6 +50,14 @@ class DriftConfig:
     passages: int = 200
     """At most so many, always the same."""
 
+    def checked(self) -> DriftConfig:
+        """The same. Raises ModelError."""
+        if self.passages < 1:
+            raise ModelError(f"drift.passages must be at least 1, not {self.passages}")
+        if self.texts and not Path(self.texts).is_file():
+            raise ModelError("there is no such file", where=self.texts, mend="Name the held-out text as drift.texts")
+        return self
+
 
 @dataclass(frozen=True)
 class AblationConfig:
@@ -70,6 +77,8 @@ class AblationConfig:
         """The same. Raises ModelError for what contradicts itself, before anything is trained."""
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not self.splits or not self.variants:
             raise ModelError("an ablation needs seeds (each once), splits and variants")
+        if self.drift is not None:
+            self.drift.checked()
         for name, variant in self.variants.items():
             if variant.against and variant.against not in self.variants:
                 raise ModelError(

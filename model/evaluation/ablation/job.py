@@ -1,4 +1,4 @@
-"""Trains, measures and compares the variants of an ablation. What is done already is not done again."""
+"""Trains, measures and compares the variants of an ablation. What was trained or evaluated already is not done again."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def ablate(
     layout = Layout(root.expanduser().absolute())
     with open_store(layout.root, version) as store:
         version = store.version
+        _check_splits(store, config.splits)
     same = config.alike()
     names = [name for name in config.variants if name not in same]
     models = {
@@ -100,6 +101,7 @@ def plan(root: Path, config: AblationConfig, *, version: str | None = None) -> s
     layout, same, lines = Layout(root.expanduser().absolute()), config.alike(), []
     with open_store(layout.root, version) as store:
         version = store.version
+        _check_splits(store, config.splits)
     for name in config.variants:
         if name in same:
             lines.append(f"{name}: left out, as it is the same as {same[name]}")
@@ -110,6 +112,14 @@ def plan(root: Path, config: AblationConfig, *, version: str | None = None) -> s
         what = f"answering with {how}" if how else f"{len(trained)} trainings, {there} of them there already"
         lines.append(f"{name}: {what}; measured on {', '.join(config.splits)}")
     return "\n".join(lines)
+
+
+def _check_splits(store: Store, splits: Sequence[str]) -> None:
+    """Raises ModelError for a split without questions, before hours are spent on training."""
+    there = [str(one) for (one,) in store.sql("SELECT DISTINCT split FROM questions ORDER BY split").fetchall()]
+    for split in splits:
+        if split not in there:
+            raise ModelError(f"split {split} has no questions", mend=f"Splits that have: {', '.join(there)}")
 
 
 def _trained(
@@ -153,16 +163,15 @@ def _compared(
         for name, several in models.items()
         for conditioning in CONDITIONINGS
     }
-    found = {}
+    found, of = {}, pooling.whole(split)
     for name in models:
         metrics: dict[str, Pooled] = {}
         gaps: dict[str, Interval] = {}
         for conditioning, compared in COMPARED.items():
             mine, others = streams[name, conditioning], streams[against[name], conditioning]
-            of = pooling.whole(mine[0])
             for metric in compared:
-                value = pooling.pooled(mine, metric, of) if of is not None else None
-                if value is None or of is None:
+                value = pooling.pooled(mine, metric, of)
+                if value is None:
                     continue
                 metrics[metric] = value
                 if against[name] != name and (gap := pooling.gap(mine, others, metric, of)) is not None:
@@ -179,8 +188,5 @@ def _drifted(
         told(f"measuring how far {model} has moved")
         saved = saving.from_pretrained(layout.models / model).plum
         before = Backbone.load(located(saved.config.backbone), saved.backbone.plain.dtype).eval()
-        passages = drift.passages(before, wanted)
-        if not passages:
-            raise ModelError("drift.passages must be at least 1")
-        found.append(drift.measure(before, saved.backbone, passages))
+        found.append(drift.measure(before, saved.backbone, drift.passages(before, wanted)))
     return tuple(found)

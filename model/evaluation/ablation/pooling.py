@@ -31,12 +31,9 @@ class Pooled:
     """Questions."""
 
 
-def whole(stream: Stream, question_type: str = ALL) -> Slice | None:
-    """The slice of all questions (of a type) of a stream of one split; None if there are none."""
-    for one in stream.tallies:
-        if (one.question_type, one.name, one.evidence) == (question_type, ALL, ALL):
-            return one
-    return None
+def whole(split: str) -> Slice:
+    """The slice of all questions of a split."""
+    return Slice(split, ALL, ALL, ALL)
 
 
 def pooled(streams: Sequence[Stream], metric: str, of: Slice, replicates: int = intervals.REPLICATES) -> Pooled | None:

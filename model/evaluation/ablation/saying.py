@@ -35,8 +35,8 @@ def html(made: Ablated) -> str:
                 first = shown[0][1].interval.value
                 rows = [_bar(name, one, first if number else None) for number, (name, one) in enumerate(shown)]
                 parts += [f"<h2>{escape(metric)} on {escape(split)}</h2>", bars(metric, rows)]
-    for title, head, rows_ in tables(made):
-        parts += [f"<h2>{escape(title)}</h2>", page.table(head, rows_)]
+    for title, head, cells in tables(made):
+        parts += [f"<h2>{escape(title)}</h2>", page.table(head, cells)]
     return page.document("Ablation", parts)
 
 

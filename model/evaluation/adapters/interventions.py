@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final, Literal, cast, get_args
 
 import torch
 from PIL import Image
@@ -18,7 +18,8 @@ from model.plum.model import Plum
 
 #: Between a model's name and what is done to it.
 SIGN: Final = "--"
-KINDS: Final = ("blank-image", "feedback-off", "feedback-shuffled")
+Kind = Literal["blank-image", "feedback-off", "feedback-shuffled"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _GREY: Final = (124, 116, 104)
 
 

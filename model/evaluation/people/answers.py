@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from model.evaluation.asking import Asked, Chosen, Said
-from model.evaluation.people.sheet import FORMAT
-from model.evaluation.questions import FIRST
+from model.evaluation.people.sheet import FORMAT, Sheet
+from model.evaluation.questions import Turned
 from model.plum.errors import ModelError
 
 _RATER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -33,13 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Answers(msgspec.Struct, frozen=True):
     """All of a person's on a sheet."""
 
-    format: int
-    version: str
-    split: str
-    seed: int
-    limit: int
-    types: tuple[str, ...]
-    digest: str
+    sheet: Sheet
     rater: str
     answers: list[Answer]
 
@@ -63,8 +57,10 @@ def read(path: Path) -> Answers:
         raise ModelError(f"it can't be read: {error.strerror}", where=str(path), mend=mend) from error
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise ModelError(f"it holds no answers of a sheet: {error}", where=str(path), mend=mend) from error
-    if found.format != FORMAT:
-        raise ModelError(f"it is of format {found.format}, and this reads format {FORMAT}", where=str(path), mend=mend)
+    if found.sheet.format != FORMAT:
+        raise ModelError(
+            f"it is of format {found.sheet.format}, and this reads format {FORMAT}", where=str(path), mend=mend
+        )
     if not _RATER.fullmatch(found.rater):
         raise ModelError(f"{found.rater!r} is no name", where=str(path), mend="Use letters, digits and dashes")
     if len(found.by_turn) < len(found.answers):
@@ -75,21 +71,22 @@ def read(path: Path) -> Answers:
 class Human:
     """A person. What wasn't on the sheet isn't known: masks, and second turns that follow a wrong first answer."""
 
-    def __init__(self, answers: Answers, types: Mapping[str, str], truths: Mapping[str, str]) -> None:
-        """`types`: question → its type. `truths`: question → the true answer to its first turn."""
+    def __init__(self, answers: Answers, firsts: Mapping[str, tuple[Turned, str]]) -> None:
+        """`firsts`: question → which of its turns comes first, and the true answer to it."""
         self.name = answers.name
         self.digest = hashlib.sha256(msgspec.json.encode(answers)).hexdigest()
-        self._said, self._types, self._truths = answers.by_turn, types, truths
+        self._said, self._firsts = answers.by_turn, firsts
 
     def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
         """As on the sheet."""
         return [self._choice(one) for one in asked]
 
     def _choice(self, one: Asked) -> Chosen | None:
-        first = FIRST.get(self._types[one.question_id], "parts")
-        turn = first if not one.history else "object" if first == "parts" else "parts"
-        if one.history and one.history[-1].answer != self._truths[one.question_id]:
-            return None
+        turn, truth = self._firsts[one.question_id]
+        if one.history:
+            turn = "object" if turn == "parts" else "parts"
+            if one.history[-1].answer != truth:
+                return None
         said = self._said.get((one.question_id, turn))
         if said is None:
             return None

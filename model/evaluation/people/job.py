@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ _BLOCKS: Final = """SELECT question_id, coalesce('block ' || block_id, 'photogra
 
 def write_sheet(store: Store, layout: Layout, config: PredictionConfig) -> str:
     """Writes a sheet of a sample of a split, and says what to do with it. Raises ModelError if there are no questions."""
-    posed, about = _posed(store, layout, config)
+    posed, about = pose(store, layout, config)
     path = layout.evaluation(PERSON, store.version) / f"sheet-{about.split}-{about.seed}.html"
     missing = sheet.write(path, about, posed)
     lines = [f"{len(posed) - missing} questions of {about.split} are in {path}"]
@@ -46,34 +47,34 @@ def person(store: Store, layout: Layout, path: Path, config: PredictionConfig) -
     The file is kept with the sheet. Raises ModelError for one of another version's sheet, or of other questions.
     """
     given = answers.read(path)
-    if given.version != store.version:
+    on = given.sheet
+    if on.version != store.version:
         raise ModelError(
-            f"it answers questions of version {given.version}, not {store.version}",
+            f"it answers questions of version {on.version}, not {store.version}",
             where=str(path),
-            mend=f"Add --version {given.version}",
+            mend=f"Add --version {on.version}",
         )
-    wanted = replace(config, split=given.split, seed=given.seed, limit=given.limit, types=given.types)
-    posed, about = _posed(store, layout, wanted)
-    if about.digest != given.digest:
+    wanted = replace(config, split=on.split, seed=on.seed, limit=on.limit, types=on.types)
+    posed, about = pose(store, layout, wanted)
+    if about != on:
         raise ModelError("its sheet had other questions", where=str(path), mend="Write the sheet again")
     folder = layout.evaluation(PERSON, store.version)
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / f"answers-{given.split}-{given.seed}-{given.rater}.json", path.read_text("utf-8"))
-    asked = _all(posed)
-    types = {one.question_id: one.question_type for one in asked}
-    return Human(given, types, {one.question_id: one.turns[one.first].answer for one in asked}), wanted
+    files.write_text(folder / f"answers-{on.split}-{on.seed}-{given.rater}.json", path.read_text("utf-8"))
+    first = {one.question_id: (one.first, one.turns[one.first].answer) for one in _each(posed)}
+    return Human(given, first), wanted
 
 
 def summarize(store: Store, layout: Layout, config: PredictionConfig) -> str:
     """What all people of a sheet came to, as Markdown, which is also written beside it."""
-    folder, asked = layout.evaluation(PERSON, store.version), _all(_posed(store, layout, config)[0])
+    folder = layout.evaluation(PERSON, store.version)
     people: list[Answers] = [
         answers.read(one) for one in sorted(folder.glob(f"answers-{config.split}-{config.seed}-*.json"))
     ]
     found = store.sql(_BLOCKS, {"split": config.split}).fetchall()
     units = {str(name): (str(unit), float(chance)) for name, unit, chance in found}
     known: dict[tuple[str, str], Known] = {}
-    for one in asked:
+    for one in _each(pose(store, layout, config)[0]):
         unit, chance = units[one.question_id]
         for turn, shown, right in sheet.turns(one):
             known[one.question_id, turn] = Known(unit, right, chance if turn == "parts" else 1 / len(shown.choices))
@@ -82,12 +83,15 @@ def summarize(store: Store, layout: Layout, config: PredictionConfig) -> str:
     return told
 
 
-def _posed(store: Store, layout: Layout, config: PredictionConfig) -> tuple[Questions, sheet.Sheet]:
+def pose(store: Store, layout: Layout, config: PredictionConfig) -> tuple[Questions, sheet.Sheet]:
+    """The questions on a sheet, and what it is of."""
     limited = replace(config, limit=config.limit or QUESTIONS)
     posed = predicting.pose(store, layout, limited)
     assert limited.limit is not None
     return posed, sheet.sheet_of(posed, store.version, limited.split, limited.seed, limited.limit, limited.types)
 
 
-def _all(posed: Questions) -> list[Posed]:
-    return [one for several, _ in posed.batches(0, len(posed), 8) for one in several]
+def _each(posed: Questions) -> Iterator[Posed]:
+    """One after the other: their photographs need not all be in memory."""
+    for several, _ in posed.batches(0, len(posed), 8):
+        yield from several

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.chromium import launched
-
 pytestmark = pytest.mark.browser
 
 
@@ -26,13 +24,6 @@ def address(world: Path) -> Iterator[str]:
             yield process.stdout.readline().split(" shows")[0]
         finally:
             process.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    with launched() as made:
-        yield made
 
 
 @pytest.fixture

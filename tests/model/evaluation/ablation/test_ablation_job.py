@@ -16,6 +16,7 @@ from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConf
 from model.evaluation.ablation.job import Ablated
 from model.evaluation.job import EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
+from model.plum.errors import ModelError
 from partonomy_data.store.reader import open as open_store
 from tests.helpers.command import partonomy
 from tests.model.training.runs import small
@@ -104,3 +105,9 @@ def test_by_the_command_nothing_is_done_twice(
     assert done.out.startswith(saying.markdown(ablated))
     assert (tmp_path / "out" / "ablation.md").read_text() == saying.markdown(ablated)
     assert (tmp_path / "out" / "ablation.html").read_text() == saying.html(ablated)
+
+
+def test_a_split_without_questions_is_said_before_anything_is_trained(config: AblationConfig, own_store: Path) -> None:
+    for begin in (job.plan, job.ablate):
+        with pytest.raises(ModelError, match=r"split test_unsene has no questions\. Splits that have: .*test"):
+            begin(own_store, replace(config, splits=("test", "test_unsene"), seeds=(77,)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model import settings
-from model.evaluation.ablation.config import STANDARD, AblationConfig, Variant
+from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConfig, Variant
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
@@ -43,6 +43,8 @@ def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
     [
         ({"seeds": ()}, "needs seeds"),
         ({"seeds": (1, 1)}, "each once"),
+        ({"drift": DriftConfig(passages=0)}, "passages must be at least 1, not 0"),
+        ({"drift": DriftConfig("nowhere.txt")}, "nowhere.txt: there is no such file"),
         ({"variants": {"a": Variant(against="b")}}, "variant a is compared with b, which there isn't.*Variants are a"),
         ({"variants": {"a": Variant({"model.lora.rnk": 3})}}, "variant a: unknown setting model.lora.rnk.*rank"),
         ({"variants": {"a": Variant({"nothing.at.all": 3})}}, "variant a changes nothing.at.all"),

@@ -59,7 +59,7 @@ def saved(page: Path, posed: list[Posed], folder: Path, rater: str, off: int = 0
             key = "wrong" if wrong else "right"
             said.append({"question_id": one.question_id, "turn": turn, "choice": choice, "key": key, "seconds": 1.5})
     path = folder / f"{rater}.json"
-    path.write_text(json.dumps({**about(page), "rater": rater, "answers": said}))
+    path.write_text(json.dumps({"sheet": about(page), "rater": rater, "answers": said}))
     return path
 
 
@@ -125,9 +125,9 @@ def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed
     twice = [*good["answers"], good["answers"][0]]
     beyond = [{**good["answers"][0], "choice": 99}]
     for change, says in (
-        ({"version": "f" * 16}, "it answers questions of version ffffffffffffffff"),
-        ({"digest": "other"}, "its sheet had other questions"),
-        ({"format": 9}, "it is of format 9"),
+        ({"sheet": {**good["sheet"], "version": "f" * 16}}, "it answers questions of version ffffffffffffffff"),
+        ({"sheet": {**good["sheet"], "digest": "other"}}, "its sheet had other questions"),
+        ({"sheet": {**good["sheet"], "format": 9}}, "it is of format 9"),
         ({"rater": "../x"}, "'../x' is no name"),
         ({"answers": twice}, "a question is answered twice"),
         ({"answers": beyond}, "choice 99 of"),
@@ -145,6 +145,6 @@ def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed
 def test_a_sheet_says_all_that_its_digest_depends_on(own_store: Path) -> None:
     with open_store(own_store) as store:
         layout = Layout(own_store)
-        made = [people._posed(store, layout, PredictionConfig(split="train", limit=n))[1] for n in (5, 6)]
+        made = [people.pose(store, layout, PredictionConfig(split="train", limit=n))[1] for n in (5, 6)]
     assert made[0].digest != made[1].digest
     assert asdict(made[0])["limit"] == 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,15 @@ from model.evaluation.people import job as people
 from model.evaluation.predicting import PredictionConfig
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import open as open_store
-from tests.helpers.chromium import launched
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium."""
-    with launched() as made:
-        yield made
-
-
 def test_a_sheet_is_answered_and_saved(browser: Any, own_store: Path, tmp_path: Path) -> None:
     with open_store(own_store) as store:
-        posed, about = people._posed(store, Layout(own_store), PredictionConfig(split="train", limit=3))
+        posed, about = people.pose(store, Layout(own_store), PredictionConfig(split="train", limit=3))
         sheet.write(tmp_path / "sheet.html", about, posed)
-        asked = [turn for one in people._all(posed) for turn in sheet.turns(one)]
+        asked = [turn for one in posed.read(0, len(posed))[0] for turn in sheet.turns(one)]
     context = browser.new_context(accept_downloads=True, viewport={"width": 1100, "height": 900})
     page = context.new_page()
     told: list[str] = []
@@ -55,7 +46,7 @@ def test_a_sheet_is_answered_and_saved(browser: Any, own_store: Path, tmp_path: 
         page.get_by_role("button", name="Save").click()
     download.value.save_as(tmp_path / "anna-b.json")
     found = answers.read(tmp_path / "anna-b.json")
-    assert (found.rater, found.digest, found.limit) == ("anna-b", about.digest, 3)
+    assert (found.rater, found.sheet) == ("anna-b", about)
     assert [(one.choice, one.key) for one in found.answers] == [(1, "wrong"), (0, None)]
     assert told == []
     context.close()

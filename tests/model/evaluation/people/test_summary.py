@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from model.evaluation.people import summary
 from model.evaluation.people.answers import Answer, Answers
+from model.evaluation.people.sheet import Sheet
 from model.evaluation.people.summary import Known
 
 KEYS = (None, "right", "wrong", "unsure")
@@ -19,7 +20,7 @@ Place = tuple[str, str]
 
 
 def person(name: str, answers: list[Answer]) -> Answers:
-    return Answers(1, "0" * 16, "test", 0, 60, (), "digest", name, answers)
+    return Answers(Sheet(1, "0" * 16, "test", 0, 60, (), "digest"), name, answers)
 
 
 @st.composite
