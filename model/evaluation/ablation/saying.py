@@ -19,7 +19,7 @@ Table = tuple[str, list[str], list[list[str]]]
 
 def markdown(made: Ablated) -> str:
     """All of it."""
-    lines = ["# Ablation", "", *_introduction(made), ""]
+    lines = ["# Ablation", "", "\n\n".join(_introduction(made)), ""]
     for title, head, rows in tables(made):
         lines += [f"## {title}", "", *table(head, rows), ""]
     return "\n".join(lines)
@@ -27,7 +27,8 @@ def markdown(made: Ablated) -> str:
 
 def html(made: Ablated) -> str:
     """The same as a page that is one file, with plots."""
-    parts = [f"<p>{line}</p>" for line in map(escape, _introduction(made)) if line]
+    said = [*_introduction(made), "In the plots, the line stands at the first variant."]
+    parts = [f"<p>{escape(line)}</p>" for line in said]
     for split, variants in made.splits.items():
         for metric in _METRICS:
             shown = [(name, one.metrics[metric]) for name, one in variants.items() if metric in one.metrics]
