@@ -66,14 +66,13 @@ def make(folder: Path, root: Path | None) -> None:
 
 def samples(folder: Path, size: Any, together: int, steps: int) -> list[list[list[Any]]]:
     """The samples of each pass of each step, by a run's own order."""
-    from model.data import order, photographs
+    from model.data import order
     from model.data.rows import Rows
     from model.data.samples import sample_of
-    from partonomy_data.store.reader import open as open_store
+    from partonomy_data.photographs.places import of_store
 
     about = json.loads((folder / "about.json").read_text())
-    with open_store(Path(about["root"])) as store:
-        shown = photographs.find(Path(about["root"]), store.manifest, {}, about["uris"])
+    shown = of_store(Path(about["root"]), {}).check(about["uris"])
     rows = Rows([Path(path) for path in about["rows"]])
     drawn = order.epoch_order(rows.views(), 0, 0, together)
     effective = order.Effective(size.batch, size.at_once)

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from partonomy_data import masks, matching, photographs
+from partonomy_data import masks, matching
 from partonomy_data.errors import SourceError
 from partonomy_data.ingest import gather
+from partonomy_data.photographs import inspecting
 from partonomy_data.rules import Rule
 from partonomy_data.sources.base import reader
 from partonomy_data.taxonomy import names
 
 #: Rules that hold for all sources, by where they are applied.
 SHARED: Final[Mapping[str, tuple[Rule, ...]]] = {
-    "Photographs": photographs.RULES,
+    "Photographs": inspecting.RULES,
     "Masks": masks.RULES,
     "Rows": gather.RULES,
     "Parts and their objects": matching.RULES,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.photographs import Photographs, View, view_of
 from model.plum.errors import ModelError
 from model.plum.rendering import Turn
 from partonomy_data import masks
 from partonomy_data.errors import MaskError
+from partonomy_data.photographs.places import Photographs
+from partonomy_data.photographs.views import View, view_of
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Sample:
 
 
 def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
-    """The sample of a row. Raises ModelError for a photograph that can't be used, or a part without a mask."""
+    """The sample of a row. Raises UsageError for a photograph that can't be used, ModelError for a part without a mask."""
     name, size = str(row["sample_id"]), (int(row["height"]), int(row["width"]))
     photograph = photographs.open(row["source"], row["uri"], size[1], size[0], transposed=bool(row["transposed"]))
-    view = view_of(photograph, row["referent"], row["region"])
+    view = view_of(photograph, row["referent"], row["region"], name)
     counts = {one["part"]: one["counts"] for one in row["masks"]}
     spans = tuple(sorted((int(one["start"]), int(one["end"]), str(one["part"])) for one in row["spans"]))
     missing = next((part for _, _, part in spans if part not in counts), None)

@@ -6,8 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Final, Literal
 
-from model.data import photographs
-from model.data.photographs import Photographs
 from model.evaluation.adapters import interventions, masking, prompted
 from model.evaluation.adapters.baselines import Oracle, Random
 from model.evaluation.adapters.blind import Frequent, Learned
@@ -17,6 +15,7 @@ from model.evaluation.asking import Model
 from model.evaluation.predicting import PredictionConfig
 from model.plum import saving
 from model.stored import folder_of
+from partonomy_data.photographs.places import SETTING, Photographs, of_store
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 
@@ -76,7 +75,7 @@ def _baseline(layout: Layout, store: Store, name: str, predictions: PredictionCo
 def _train(layout: Layout, store: Store, predictions: PredictionConfig) -> Photographs:
     """The photographs of `train`."""
     uris = {str(source): str(uri) for source, uri in store.sql(_URIS).fetchall()}
-    return photographs.find(layout.root, store.manifest, predictions.photographs, uris)
+    return of_store(layout.root, predictions.photographs, SETTING).check(uris)
 
 
 def _digest(place: Path, also: str = "") -> str:

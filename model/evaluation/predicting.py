@@ -13,13 +13,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.data import photographs, rows
+from model.data import rows
 from model.data.selection import DataConfig
 from model.evaluation import questions
 from model.evaluation.asking import Model
 from model.evaluation.protocol import predict
 from model.evaluation.questions import Questions
 from model.plum.errors import ModelError
+from partonomy_data.photographs.places import SETTING, of_store
 from partonomy_data.store import parquet
 from partonomy_data.store.files import fsync_folder
 from partonomy_data.store.layout import Layout
@@ -99,7 +100,7 @@ def pose(store: Store, layout: Layout, config: PredictionConfig) -> Questions:
         raise ModelError("at_once and limit must be at least 1")
     selection = DataConfig(splits=(config.split,), types=dict.fromkeys(config.types, 1.0)).checked()
     found = rows.prepare(store, selection, layout.work / "samples")
-    places = photographs.find(layout.root, store.manifest, config.photographs, found.uris())
+    places = of_store(layout.root, config.photographs, SETTING).check(found.uris())
     return Questions(found, places, config.seed, config.limit)
 
 

@@ -10,12 +10,12 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import Sample, sample_of
 from model.evaluation.asking import Asked
-from model.plum.errors import ModelError
 from model.plum.rendering import Turn
+from partonomy_data.errors import UsageError
+from partonomy_data.photographs.places import Photographs
 from partonomy_data.store.reader import Store
 
 Turned = Literal["parts", "object"]
@@ -82,7 +82,7 @@ class Questions:
             name = str(rows[0]["question_id"])
             try:
                 turns = {str(row["turn"]): sample_of(row, self._photographs) for row in rows}
-            except ModelError as error:
+            except UsageError as error:
                 left_out[name] = str(error)
                 continue
             shuffled = {turn: _shuffled(self._seed, f"{name}/{turn}", len(one.choices)) for turn, one in turns.items()}

@@ -15,10 +15,10 @@ import numpy as np
 from model.data import order
 from model.data.collate import Collated, Collator
 from model.data.order import Effective, Int64s
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import sample_of
 from model.data.selection import DataConfig
+from partonomy_data.photographs.places import Photographs
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor
 
 from model import settings
-from model.data import photographs, rows
+from model.data import rows
 from model.data.collate import Collator
 from model.data.order import Effective
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import Sample, sample_of
 from model.plum import saving
@@ -30,6 +29,7 @@ from model.training import checkpoints, loop, measuring
 from model.training.config import TrainingConfig
 from model.training.feeding import Feed
 from model.training.records import Records, check_trackers
+from partonomy_data.photographs.places import SETTING, Photographs, of_store
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
@@ -159,7 +159,7 @@ def _run(
 
 def _photographs(store: Store, layout: Layout, config: TrainingConfig, samples: Rows) -> Photographs:
     given = {**config.data.photographs, **{name: one.images for name, one in config.data.others.items()}}
-    return photographs.find(layout.root, store.manifest, given, samples.uris())
+    return of_store(layout.root, given, SETTING).check(samples.uris())
 
 
 def _embedding(plum: Plum, folder: Path) -> Callable[[Sample, Tensor], Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from partonomy_data import store
 from partonomy_data.errors import StoreError, UsageError
 from partonomy_data.explore import index
-from partonomy_data.export.photographs import Photographs, of_store
+from partonomy_data.photographs.places import Photographs, of_store
 from partonomy_data.store import Limits, Store, VersionInfo, catalog
 from partonomy_data.store import manifest as manifests
 from partonomy_data.store.layout import VERSION_NAME, Layout, check_version_name

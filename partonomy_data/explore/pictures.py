@@ -14,7 +14,7 @@ from starlette.responses import Response
 from partonomy_data.errors import UsageError
 from partonomy_data.explore.opening import Opened, Row
 from partonomy_data.explore.rendering import PageError, Site
-from partonomy_data.export.photographs import opened as opened_photograph
+from partonomy_data.photographs.places import opened as opened_photograph
 
 #: Widths that pictures are made in, in pixels; others are rounded up, so that few are made.
 WIDTHS: Final = (96, 160, 240, 320, 480, 640)

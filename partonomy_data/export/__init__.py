@@ -60,15 +60,16 @@ def write(
     """
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", mend=f"Choose one of {', '.join(FORMATS)}")
-    from partonomy_data.export import coco, hugging_face, llava, partonomy, photographs
+    from partonomy_data.export import coco, hugging_face, llava, partonomy
     from partonomy_data.export.folder import new_folder
+    from partonomy_data.photographs import places
     from partonomy_data.store.query import Limits
     from partonomy_data.store.reader import open
     from partonomy_data.store.remote.address import address_of
     from partonomy_data.store.remote.state import default_state
 
     local = (state or default_state()) if address_of(root) else Path(root)
-    found = photographs.of_store(local, images or {})
+    found = places.of_store(local, images or {})
     with tempfile.TemporaryDirectory(prefix="partonomy-export-") as spill:
         limits = Limits(memory=_MEMORY, threads=min(_THREADS, os.cpu_count() or 1), spill_to=Path(spill))
         with open(root, version, limits) as store, new_folder(out) as folder:

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 
 from partonomy_data.errors import UsageError
 from partonomy_data.export import slices
-from partonomy_data.export.photographs import Photographs, opened
 from partonomy_data.ids import image_prefix
+from partonomy_data.photographs.places import Photographs, opened
 from partonomy_data.store.reader import Store
 
 #: Bytes after which a file is closed, and the next begun: well under 500 MB, whatever the last row group holds.

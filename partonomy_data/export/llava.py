@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from partonomy_data.export import pictures, slices
-from partonomy_data.export.photographs import Photographs
 from partonomy_data.export.pictures import PICTURE
 from partonomy_data.export.streams import write_array
+from partonomy_data.photographs.places import Photographs
 from partonomy_data.store.reader import Store
 
 #: LLaVA puts the photograph where this stands; a second one, in a text, would ask for a second photograph.

@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 from partonomy_data import masks
 from partonomy_data.errors import MaskError, UsageError
 from partonomy_data.export import pictures, slices
-from partonomy_data.export.photographs import Photographs
 from partonomy_data.export.pictures import PICTURE
 from partonomy_data.export.streams import batches, json_bytes, write_array
+from partonomy_data.photographs.places import Photographs
+from partonomy_data.photographs.views import box_of
 from partonomy_data.store.reader import Store
 
 #: Our names of question types → theirs. Those of one turn end in `_with_label` where the question names the object.
@@ -90,7 +91,7 @@ def _records(store: Store, split: str) -> Iterator[pa.Array]:
 def _cut(row: dict[str, Any]) -> str:
     """The masks of a question that shows a cut, as JSON, on the grid of the cut."""
     height, width = row["height"], row["width"]
-    left, top, right, bottom = pictures.box_of(row["region"], width, height, row["question_id"])
+    left, top, right, bottom = box_of(row["region"], width, height, row["question_id"])
     found: dict[str, list[Any]] = {}
     try:
         for part in row["found"]:

@@ -6,23 +6,14 @@ photograph would make some programs turn it, and others not, while its masks lie
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, ImageDraw
-
-from partonomy_data.errors import UsageError
-from partonomy_data.export.photographs import Photographs, opened
 from partonomy_data.export.streams import batches
+from partonomy_data.photographs.places import Photographs, opened
+from partonomy_data.photographs.views import view_of
 from partonomy_data.store.files import link_or_copy
 from partonomy_data.store.reader import Store
-
-#: The drawn box: its color and width, and its distance from the object, in pixels, as in the PARTONOMY paper's training data.
-_RED: Final = (255, 0, 0)
-_LINE: Final = 3
-_MARGIN: Final = 5
 
 #: In SQL, of a question `q` and its image `i`: whether it shows the photograph's file as it lies.
 PLAIN: Final = "(q.referent = 'unique' AND coalesce(i.exif_orientation, 1) = 1)"
@@ -37,8 +28,6 @@ SELECT i.image_id, i.source, i.uri, i.width, i.height,
     bool_or({PLAIN}) AS plain
 FROM questions q JOIN images i USING (image_id) WHERE q.split = $split GROUP BY ALL ORDER BY i.image_id
 """
-
-Box = tuple[int, int, int, int]
 
 
 def write(store: Store, split: str, photographs: Photographs, folder: Path, progress: Any = None) -> int:
@@ -68,32 +57,6 @@ def _write(row: dict[str, Any], photographs: Photographs, folder: Path) -> None:
     for one in row["views"]:
         target = folder / one["name"]
         target.parent.mkdir(parents=True, exist_ok=True)
-        shown = view(image, one["referent"], one["region"], row["image_id"])
+        shown = view_of(image, one["referent"], one["region"], row["image_id"]).image
         # Full resolution of color: a thin part is a few pixels.
         shown.save(target, "JPEG", quality=95, subsampling=0)
-
-
-def view(image: Image.Image, referent: str, region: Sequence[float] | None, image_id: str) -> Image.Image:
-    """The view of a photograph that a question asks about: whole, cut to its region, or with a box around it."""
-    if region is None or referent == "unique":
-        return image
-    left, top, right, bottom = box_of(region, image.width, image.height, image_id)
-    if referent == "crop":
-        return image.crop((left, top, right, bottom))
-    drawn = image.copy()
-    around = (left - _MARGIN, top - _MARGIN, right + _MARGIN, bottom + _MARGIN)
-    ImageDraw.Draw(drawn).rectangle(around, outline=_RED, width=_LINE)
-    return drawn
-
-
-def box_of(region: Sequence[float], width: int, height: int, image_id: str) -> Box:
-    """A region (x, y, width, height in pixels) as left, top, right, bottom within its photograph, right and bottom exclusive.
-
-    Raises UsageError if nothing of it is within.
-    """
-    x, y, w, h = region
-    left, top = max(0, math.floor(x)), max(0, math.floor(y))
-    right, bottom = min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
-    if right <= left or bottom <= top:
-        raise UsageError(f"the region {list(region)} is outside of its photograph", where=image_id, mend="Build again")
-    return left, top, right, bottom

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from partonomy_data import ids, photographs
+from partonomy_data import ids
 from partonomy_data.ingest.labels import Labels
-from partonomy_data.photographs import Inspection
+from partonomy_data.photographs import inspecting
+from partonomy_data.photographs.inspecting import Inspection
 from partonomy_data.rules import Rule
 from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, Rejected
 
@@ -95,7 +96,7 @@ def gather(
     for photo in photos:
         _count(photo, gathered.tally)
         gathered.rejected += photo.rejected
-        inspection = photographs.inspect(images_root, photo)
+        inspection = inspecting.inspect(images_root, photo)
         gathered.tally.rules.update(inspection.notes)
         if photo.image_id in excluded:
             _reject_photograph(photo, inspection, "excluded", "its id is on the list of exclusions", gathered)

@@ -20,9 +20,9 @@ from benchmarks import plain_loop, train_step, two_ways
 from benchmarks.made_up_model import SIZES, tokenizer
 from benchmarks.plain_loop import Shared
 from benchmarks.two_ways import World
-from model.data.photographs import View
 from model.data.samples import Sample
 from model.plum.rendering import Turn
+from partonomy_data.photographs.views import View
 
 #: Two answers, of three parts and of one, about one photograph that fills neither square; the second follows an earlier turn.
 TOLD = (

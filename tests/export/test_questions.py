@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 import partonomy_data
-from model.data.photographs import Photographs, view_of
 from partonomy_data import masks
 from partonomy_data.errors import UsageError
 from partonomy_data.export import write
+from partonomy_data.photographs.places import Photographs
+from partonomy_data.photographs.views import view_of
 from partonomy_data.questions import audit
 from partonomy_data.store import Store
 from partonomy_data.taxonomy.words import without_qualifier

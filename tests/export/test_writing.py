@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import partonomy_data
 from partonomy_data.errors import UsageError
-from partonomy_data.export import FORMATS, folder, photographs, slices, streams, write
+from partonomy_data.export import FORMATS, folder, slices, streams, write
 from tests.export.conftest import Export
 from tests.export.stores import Small
 from tests.helpers.command import partonomy
@@ -130,54 +130,6 @@ def test_a_missing_photograph_is_one_line_and_nothing_is_left(small: Small, tmp_
 def test_photographs_whose_folder_is_not_known_are_one_line(small: Small, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^paco/0: where the photograph .* is isn't known\. Give the folder"):
         write(small.root, "llava", tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    ("uri", "line"),
-    [
-        ("../secret.jpg", "it climbs out of its folder"),
-        ("/etc/passwd", "it is absolute"),
-        ("a/../../secret.jpg", "it climbs out of its folder"),
-        ("link.jpg", "the photograph link.jpg is not in"),
-    ],
-)
-def test_a_place_outside_of_the_folder_is_never_opened(tmp_path: Path, uri: str, line: str) -> None:
-    inside = tmp_path / "inside"
-    inside.mkdir()
-    (tmp_path / "secret.jpg").write_text("secret")
-    (inside / "link.jpg").symlink_to(tmp_path / "secret.jpg")
-    with pytest.raises(UsageError, match=f"^paco/1: .*{line}"):
-        photographs.of_store(tmp_path, {"paco": str(inside)}).path("paco", uri, "paco/1")
-
-
-@pytest.mark.parametrize("uri", [None, "http://images.cocodataset.org/1.jpg"])
-def test_a_photograph_that_was_not_on_disk_says_so(tmp_path: Path, uri: str | None) -> None:
-    with pytest.raises(
-        UsageError, match=r"^paco/1: this photograph was not on disk when the version was built\. Put it"
-    ):
-        photographs.of_store(tmp_path, {}).path("paco", uri, "paco/1")
-
-
-def test_a_damaged_photograph_and_one_of_another_size_are_one_line(small: Small, tmp_path: Path) -> None:
-    path = tmp_path / "cut.jpg"
-    path.write_bytes((small.photographs / small.uris[2]).read_bytes()[:200])
-    with pytest.raises(UsageError, match=r"cut\.jpg: .*\. Fetch the photograph again"):
-        photographs.opened(path, 40, 30, transposed=False)
-    with pytest.raises(UsageError, match="the photograph is 40x30, its masks 30x40"):
-        photographs.opened(small.photographs / small.uris[2], 30, 40, transposed=False)
-
-
-def test_photographs_are_found_below_the_folder_that_the_build_was_given(tmp_path: Path) -> None:
-    place = tmp_path / "source" / "deeper [x]" / "images" / "a.jpg"
-    place.parent.mkdir(parents=True)
-    place.touch()
-    run = tmp_path / "store" / "runs" / "1" / "run.json"
-    run.parent.mkdir(parents=True)
-    run.write_text(json.dumps({"config": {"sources": {"paco": {"path": str(tmp_path / "source")}}}}))
-    (run.parent.parent / "2").mkdir()
-    (run.parent.parent / "2" / "run.json").write_text('{"config":')
-    found = photographs.of_store(tmp_path / "store", {})
-    assert found.path("paco", "a.jpg", "paco/a") == place
 
 
 @pytest.mark.parametrize(

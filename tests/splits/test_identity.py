@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from partonomy_data.photographs import perceptual_hash
+from partonomy_data.photographs.inspecting import perceptual_hash
 from partonomy_data.splits.identity import photographs
 from partonomy_data.splits.settings import SplitSettings
 

@@ -117,6 +117,6 @@ def _of_scenes(backbone: Backbone, count: int) -> list[Passage]:
     for number in range(_UNSEEN, _UNSEEN + count):
         drawn = scenes.draw(seed, number, "shared" if number % 2 else "fresh")
         picture = backbone.picture(drawn.image)
-        ids, told = language.conversation(backbone, picture, captions.captions(drawn, seed, number, 5))
-        found.append(Passage(ids, tuple(told), picture))
+        talk = language.conversation(backbone, picture, captions.captions(drawn, seed, number, 5))
+        found.append(Passage(talk.ids, talk.answers, picture))
     return found

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from model.data.photographs import Photographs
 from model.evaluation.adapters.baselines import Random
 from model.evaluation.adapters.facts import GRID, Bitmap, Fact, Seen, facts, from_grid, seen, to_grid
 from model.evaluation.asking import Asked, Part, Said
 from model.evaluation.questions import Posed
+from partonomy_data.photographs.places import Photographs
 from partonomy_data.store.reader import Store
 
 #: Objects of `train` that are looked at, at most.

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.data import photographs
-from model.data.photographs import Photographs, view_of
-from model.plum.errors import ModelError
 from partonomy_data import masks
-from partonomy_data.errors import MaskError
+from partonomy_data.errors import MaskError, UsageError
+from partonomy_data.photographs.places import SETTING, Photographs, of_store
+from partonomy_data.photographs.views import view_of
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 
@@ -85,8 +84,8 @@ def examples(
 def _places(store: Store, layout: Layout, given: Mapping[str, str]) -> Photographs | None:
     uris = {str(source): str(uri) for source, uri in store.sql(_URIS).fetchall()}
     try:
-        return photographs.find(layout.root, store.manifest, given, uris)
-    except ModelError:
+        return of_store(layout.root, given, SETTING).check(uris)
+    except UsageError:
         return None  # they have been moved: the page goes without
 
 
@@ -109,7 +108,7 @@ def _picture(row: Mapping[str, Any], places: Photographs, colors: Mapping[str, t
     size = int(row["height"]), int(row["width"])
     try:
         whole = places.open(row["source"], row["uri"], size[1], size[0], transposed=bool(row["transposed"]))
-    except ModelError:
+    except UsageError:
         return ""
     view = view_of(whole, row["referent"], row["region"])
     scale = min(1.0, _SIDE / max(view.image.size))

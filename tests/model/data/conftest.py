@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model.data import photographs, rows
-from model.data.photographs import Photographs
+from model.data import rows
 from model.data.rows import Rows
 from model.data.selection import DataConfig
 from partonomy_data import store as stores
+from partonomy_data.photographs.places import Photographs, of_store
 from partonomy_data.store.reader import Store
 
 
@@ -31,4 +31,4 @@ def samples(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Rows:
 @pytest.fixture(scope="module")
 def shown(store: Store, samples: Rows) -> Photographs:
     pairs = zip(samples.column("source").to_pylist(), samples.column("uri").to_pylist(), strict=True)
-    return photographs.find(store.root, store.manifest, {}, dict(pairs))
+    return of_store(store.root, {}).check(dict(pairs))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import sample_of
 from model.plum.errors import ModelError
+from partonomy_data.photographs.places import Photographs
 from partonomy_data.store.reader import Store
 
 

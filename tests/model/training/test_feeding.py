@@ -9,13 +9,13 @@ import pytest
 from model.data import rows
 from model.data.collate import Collated
 from model.data.order import Effective
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import Sample
 from model.data.selection import DataConfig
 from model.training import feeding
 from model.training.feeding import Feed
 from partonomy_data import store as stores
+from partonomy_data.photographs.places import Photographs
 
 
 class Names:

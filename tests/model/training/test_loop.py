@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import settings
-from model.data import photographs, rows
+from model.data import rows
 from model.data.collate import Collator
 from model.data.order import Effective
 from model.plum import saving
@@ -19,6 +19,7 @@ from model.training import loop
 from model.training.config import TrainingConfig
 from model.training.feeding import Feed, Step
 from partonomy_data import store as stores
+from partonomy_data.photographs.places import of_store
 from tests.model.training.runs import small
 
 
@@ -48,7 +49,7 @@ def state_of(root: Path, config: TrainingConfig, folder: Path) -> loop.Run:
     with stores.open(root) as store:
         samples = rows.prepare(store, config.data, folder / "samples")
         pairs = zip(samples.column("source").to_pylist(), samples.column("uri").to_pylist(), strict=True)
-        shown = photographs.find(store.root, store.manifest, {}, dict(pairs))
+        shown = of_store(store.root, {}).check(dict(pairs))
     effective = Effective(config.optimisation.batch, config.optimisation.at_once)
     feed = Feed(samples, shown, Collator(plum), config.data, effective, seed=1)
     accelerator = Accelerator(cpu=True)

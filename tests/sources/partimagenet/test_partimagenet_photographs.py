@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from partonomy_data import photographs as inspection
+from partonomy_data.photographs import inspecting as inspection
 from partonomy_data.sources.partimagenet import photographs
 
 DOG = "n02085620"

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from model.data import others
-from model.data.photographs import Photographs
 from model.data.rows import Rows
 from model.data.samples import Sample, sample_of
 from model.data.selection import OtherConfig
 from model.plum.errors import ModelError
 from partonomy_data import masks
+from partonomy_data.errors import UsageError
+from partonomy_data.photographs.places import Photographs
 from tests.model.data.others.written import SIZES, coco, config, square
 
 
@@ -184,5 +185,5 @@ def test_the_sizes_in_the_tests_are_those_of_the_photographs(tmp_path: Path) -> 
     annotation = {"id": 1, "image_id": 1, "segmentation": square(1, 1, 5), "phrase": "a thing"}
     content = coco([annotation])
     content["images"][0]["width"] = SIZES["a.jpg"][0] + 1
-    with pytest.raises(ModelError, match="the photograph is 40x30, its masks 41x30"):
+    with pytest.raises(UsageError, match="the photograph is 40x30, its masks 41x30"):
         samples(tmp_path, config(tmp_path, "referring", content))

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from model.data.photographs import View
 from model.data.samples import Sample
 from model.evaluation import job
 from model.evaluation.adapters import facts, masking, prompted
@@ -27,6 +26,7 @@ from model.plum import sam
 from model.plum.errors import ModelError
 from model.plum.segmenter import Segmenter
 from partonomy_data import masks
+from partonomy_data.photographs.views import View
 from partonomy_data.store.reader import open as open_store
 from tests.model.plum.sam_weights import photograph, stir
 

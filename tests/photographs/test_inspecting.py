@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from partonomy_data import photographs
+from partonomy_data.photographs import inspecting
 from partonomy_data.sources.records import Photograph
 
 
@@ -28,7 +28,7 @@ def photo(name: str = "a.jpg", *, width: int = 96, height: int = 64, transposed:
 
 def test_hashes_a_good_photograph(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.jpg", quality=90)
-    seen = photographs.inspect(tmp_path, photo())
+    seen = inspecting.inspect(tmp_path, photo())
     assert seen.rule is None
     assert seen.sha256 == hashlib.sha256((tmp_path / "a.jpg").read_bytes()).hexdigest()
     assert seen.orientation == 1
@@ -47,7 +47,7 @@ def test_looks_survive_resizing_and_compression_and_differ_between_pictures(tmp_
     picture().resize((192, 128)).save(tmp_path / "c.png")
     picture().transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(tmp_path / "d.jpg")
     found = [
-        photographs.inspect(tmp_path, photo(name, width=w, height=h)).phash
+        inspecting.inspect(tmp_path, photo(name, width=w, height=h)).phash
         for name, w, h in (("a.jpg", 96, 64), ("b.jpg", 96, 64), ("c.png", 192, 128), ("d.jpg", 96, 64))
     ]
     assert bits(found[0], found[1]) <= 6
@@ -61,15 +61,15 @@ def test_a_photograph_on_its_side_is_compared_upright(tmp_path: Path) -> None:
     exif[0x0112] = 6
     sideways.save(tmp_path / "a.jpg", exif=exif, quality=95)
     picture().save(tmp_path / "upright.jpg", quality=95)
-    seen = photographs.inspect(tmp_path, photo(transposed=True))
+    seen = inspecting.inspect(tmp_path, photo(transposed=True))
     assert (seen.rule, seen.orientation, seen.notes) == (None, 6, ("exif_transposed",))
-    assert bits(seen.phash, photographs.inspect(tmp_path, photo("upright.jpg")).phash) <= 6
-    assert photographs.inspect(tmp_path, photo()).rule == "photograph_size_mismatch"
+    assert bits(seen.phash, inspecting.inspect(tmp_path, photo("upright.jpg")).phash) <= 6
+    assert inspecting.inspect(tmp_path, photo()).rule == "photograph_size_mismatch"
 
 
 def test_webp_in_a_jpg_is_opened_and_noted(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.jpg", format="WEBP")
-    seen = photographs.inspect(tmp_path, photo())
+    seen = inspecting.inspect(tmp_path, photo())
     assert (seen.rule, seen.notes) == (None, ("extension_lies",))
 
 
@@ -94,7 +94,7 @@ def bomb(width: int, height: int) -> bytes:
 )
 def test_a_bad_file_breaks_its_own_rule_without_being_decoded(tmp_path: Path, content: bytes, rule: str) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    seen = photographs.inspect(tmp_path, photo())
+    seen = inspecting.inspect(tmp_path, photo())
     assert seen.rule == rule
     assert str(tmp_path) not in seen.reason
 
@@ -103,11 +103,11 @@ def test_a_photograph_that_is_cut_off_is_unreadable(tmp_path: Path) -> None:
     picture(960, 640).save(tmp_path / "whole.jpg", quality=95)
     content = (tmp_path / "whole.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(content[: len(content) // 2])
-    assert photographs.inspect(tmp_path, photo(width=960, height=640)).rule == "photograph_unreadable"
+    assert inspecting.inspect(tmp_path, photo(width=960, height=640)).rule == "photograph_unreadable"
 
 
 def test_a_photograph_that_is_not_on_disk_is_no_fault() -> None:
-    assert photographs.inspect(None, photo()).notes == ("photograph_missing",)
+    assert inspecting.inspect(None, photo()).notes == ("photograph_missing",)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "I;16", "P"])
@@ -115,7 +115,7 @@ def test_odd_pixel_formats_are_hashed_too(tmp_path: Path, mode: str) -> None:
     image = picture().convert("L").convert("I;16") if mode == "I;16" else picture().convert(mode)
     name = "a.png" if mode in ("I;16", "P") else "a.jpg"
     image.save(tmp_path / name)
-    assert photographs.inspect(tmp_path, photo(name)).phash is not None
+    assert inspecting.inspect(tmp_path, photo(name)).phash is not None
 
 
 @pytest.mark.parametrize("told", [0, 9, 40_000, 65_535])
@@ -123,5 +123,5 @@ def test_an_orientation_that_there_is_none_of_is_upright(tmp_path: Path, told: i
     exif = Image.Exif()
     exif[0x0112] = told
     picture().save(tmp_path / "a.jpg", exif=exif)
-    seen = photographs.inspect(tmp_path, photo())
+    seen = inspecting.inspect(tmp_path, photo())
     assert (seen.rule, seen.orientation) == (None, 1)

@@ -16,19 +16,37 @@ from partonomy_data.store.layout import Layout
 
 #: How many folders below a source's own its photographs are looked for.
 _DEPTH: Final = 2
+#: How a user says where photographs are: on the command line, and in the settings of a training or an evaluation.
+OPTION: Final = "--images {source}={path}"
+SETTING: Final = "photographs.{source}: {path}, in the settings"
 
 
 class Photographs:
     """Finds photographs by source and `uri`."""
 
-    def __init__(self, given: Mapping[str, Path], runs: Path) -> None:
-        """`given`: folders of photographs by source, which are looked in first; `runs`: the folder of a store's runs."""
-        self._given, self._runs = dict(given), runs
+    def __init__(self, given: Mapping[str, Path], runs: Path | None = None, told: str = OPTION) -> None:
+        """`given`: folders of photographs by source; `runs`: the folder of a store's runs, which say where others lie.
+
+        `told`: how a user says it, for errors.
+        """
+        self._given, self._runs, self._told = dict(given), runs, told
         self._folders: dict[str, Path | None] = {}
+
+    def open(
+        self, source: str, uri: str, width: int, height: int, *, transposed: bool = False, image_id: str = ""
+    ) -> Image.Image:
+        """A photograph as `opened` has it. Raises UsageError."""
+        return opened(self.path(source, uri, image_id or f"{source}/{uri}"), width, height, transposed=transposed)
+
+    def check(self, uris: Mapping[str, str]) -> Photographs:
+        """The same. `uris`: for each source, that of one of its photographs. Raises UsageError for one that isn't there."""
+        for source, uri in sorted(uris.items()):
+            self.path(source, uri, f"{source}/{uri}")
+        return self
 
     def path(self, source: str, uri: str | None, image_id: str) -> Path:
         """The file of a photograph. Raises UsageError if it isn't on disk, or not within its source's folder."""
-        mend = f"Give the folder that it is in: --images {source}=PATH"
+        mend = f"Give the folder that it is in: {self._told.format(source=source, path='PATH')}"
         if uri is None or uri.startswith(("http://", "https://")):
             what = "this photograph was not on disk when the version was built"
             raise UsageError(what, where=image_id, mend="Put it beside its source's annotations, and build again")
@@ -58,7 +76,7 @@ class Photographs:
         if source in self._given:
             return [self._given[source]]
         places: list[Path] = []
-        for setting in _sources(self._runs):
+        for setting in _sources(self._runs) if self._runs is not None else ():
             told = setting.get(source)
             named: dict[str, Any] = told if isinstance(told, dict) else {}
             for name in ("images", "path"):
@@ -94,12 +112,14 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
             yield from _below(folder / name, depth - 1)
 
 
-def of_store(root: Path, given: Mapping[str, str]) -> Photographs:
+def of_store(root: Path, given: Mapping[str, str], told: str = OPTION) -> Photographs:
     """The photographs of the store that builds in `root`; `given`: folders by source. Raises UsageError for one that isn't."""
     for source, folder in given.items():
         if not Path(folder).is_dir():
-            raise UsageError("there is no such folder", where=f"--images {source}={folder}", mend="Check the path")
-    return Photographs({source: Path(folder).absolute() for source, folder in given.items()}, Layout(root).runs)
+            where = told.format(source=source, path=folder)
+            raise UsageError("there is no such folder", where=where, mend="Check the path")
+    folders = {source: Path(folder).absolute() for source, folder in given.items()}
+    return Photographs(folders, Layout(root).runs, told)
 
 
 def opened(path: Path, width: int, height: int, *, transposed: bool) -> Image.Image:
