@@ -5,7 +5,9 @@ The wordings are this module's own; none is one of the questions' templates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -24,6 +26,8 @@ class Caption:
 
     question: str
     answer: str
+    named: tuple[tuple[int, int, NDArray[np.bool_]], ...] = field(default=(), compare=False)
+    """What the answer names and the photograph shows: its characters [start, end), and its mask (h, w)."""
 
 
 def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
@@ -52,6 +56,17 @@ def place_of(mask: NDArray[np.bool_]) -> str:
     return "center" if (down, across) == ("center", "middle") else f"{down} {across}"
 
 
+def _grounded(question: str, answer: str, shown: Iterable[tuple[str, NDArray[np.bool_]]]) -> Caption:
+    """A caption that names what is `shown`, in that order."""
+    named, at = [], 0
+    for name, mask in shown:
+        found = re.compile(rf"\b{re.escape(name)}\b").search(answer, at)
+        assert found is not None, f"{answer!r} doesn't name {name!r}"
+        at = found.end()
+        named.append((found.start(), at, mask))
+    return Caption(question, answer, tuple(named))
+
+
 def _parts(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
     names = [part.name for part in subject.parts]
     if not names:
@@ -63,15 +78,16 @@ def _parts(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
         "What is seen of it?",
     )
     answer = (f"It shows {listed(names)}.", f"{listed(names).capitalize()}.", f"There is {listed(names)}.")
-    return Caption(question[wording], answer[wording])
+    return _grounded(question[wording], answer[wording], [(part.name, part.mask) for part in subject.parts])
 
 
 def _at(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     if not subject.parts:
         return _name(subject, drawn, rng)
     place = place_of(subject.parts[int(rng.integers(len(subject.parts)))].mask)
-    there = [part.name for part in subject.parts if place_of(part.mask) == place]
-    return Caption(f"What is at the {place} of the {subject.category}?", f"{listed(there, 'the').capitalize()}.")
+    there = [(part.name, part.mask) for part in subject.parts if place_of(part.mask) == place]
+    answer = f"{listed([name for name, _ in there], 'the').capitalize()}."
+    return _grounded(f"What is at the {place} of the {subject.category}?", answer, there)
 
 
 def _lacking(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
@@ -84,25 +100,29 @@ def _place(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     if not subject.parts:
         return _name(subject, drawn, rng)
     part = subject.parts[int(rng.integers(len(subject.parts)))]
-    return Caption(f"Where is the {part.name}?", f"The {part.name} is at the {place_of(part.mask)}.")
+    answer = f"The {part.name} is at the {place_of(part.mask)}."
+    return _grounded(f"Where is the {part.name}?", answer, [(part.name, part.mask)])
 
 
 def _presence(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
-    there = [part.name for part in subject.parts]
+    there = subject.parts
     if subject.lacking and (not there or rng.random() < 0.5):
         name = subject.lacking[int(rng.integers(len(subject.lacking)))]
         return Caption(f"Does the {subject.category} show a {name}?", f"No, it shows no {name}.")
     if not there:
         return _name(subject, drawn, rng)
-    name = there[int(rng.integers(len(there)))]
-    return Caption(f"Does the {subject.category} show a {name}?", f"Yes, it shows a {name}.")
+    part = there[int(rng.integers(len(there)))]
+    answer = f"Yes, it shows a {part.name}."
+    return _grounded(f"Does the {subject.category} show a {part.name}?", answer, [(part.name, part.mask)])
 
 
 def _name(_: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     """All objects, from left to right."""
     wording = int(rng.integers(2))
-    names = [seen.category for seen in sorted(drawn.objects, key=lambda seen: np.nonzero(seen.mask)[1].mean())]
-    return Caption(
+    shown = sorted(drawn.objects, key=lambda seen: np.nonzero(seen.mask)[1].mean())
+    names = [seen.category for seen in shown]
+    return _grounded(
         ("What is shown?", "What is this called?")[wording],
         (f"{listed(names).capitalize()}.", f"It is {listed(names)}.")[wording],
+        [(seen.category, seen.mask) for seen in shown],
     )

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from model.plum import sam
 from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import captions, language, masks, parts
+from model.tiny import captions, grounding, language, masks, parts
+from model.tiny.captions import Caption
 from model.tiny.descriptions import Describer
 from model.tiny.learning import Measured, Rates, Task, learn
 from model.tiny.lifeline import end_with_parent
@@ -30,24 +33,34 @@ from model.tiny.scenes import Drawn
 
 @dataclass(frozen=True)
 class TinyConfig:
-    """How the tiny parts are pre-trained."""
+    """How the tiny parts are pre-trained: each alone, at the same time, then both together."""
 
     seed: int = 20_260_101
-    mask_steps: int = 6_000
+    mask_steps: int = 3_250
+    mask_rates_fall_over: int = 10_000
+    """Steps in which the rates would fall to 0, were there no third task that takes it on from here."""
     mask_scenes: int = 12
     described_each: int = 4
     shown_each: int = 2
     mask_rate: float = 2e-3
-    language_steps: int = 5_000
+    language_steps: int = 2_250
+    language_rates_fall_over: int = 9_000
     language_scenes: int = 16
     captions_each: int = 5
     language_rate: float = 2e-3
     hidden_rate: float = 5e-3
+    grounding_steps: int = 4_000
+    grounding_scenes: int = 6
+    """In each of two processes."""
+    named_each: int = 6
+    """Masks of what a scene's captions name, at most."""
+    grounding_rate: float = 1.5e-3
+    grounding_hidden_rate: float = 3e-3
     warm_up: int = 100
 
 
 def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
-    """Pre-trains both parts, at the same time; writes `lmm/`, `sam_tiny.safetensors` (half precision) and `pretraining.jsonl`.
+    """Pre-trains both parts; writes `lmm/`, `sam_tiny.safetensors` (half precision) and `pretraining.jsonl`.
 
     Beside `out`, a folder whose name ends in `.run` holds what a run that was cut short goes on from. Raises ModelError if
     `out` is there, or if that run had other settings.
@@ -56,9 +69,10 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
     if out.exists():
         raise ModelError("is there already", where=str(out), mend="Name a new folder")
     folder = _run_folder(out, config)
-    with ProcessPoolExecutor(2, get_context("spawn"), end_with_parent) as pool:
-        for one in [pool.submit(work, config, folder) for work in TASKS.values()]:
-            one.result()
+    for together in STAGES:
+        with ProcessPoolExecutor(len(together), get_context("spawn"), end_with_parent) as pool:
+            for one in [pool.submit(work, config, folder) for work in together]:
+                one.result()
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
         for name in TASKS:
             log.write((folder / f"{name}.jsonl").read_text())
@@ -74,58 +88,116 @@ def _run_folder(out: Path, config: TinyConfig) -> Path:
     if settings.exists() and settings.read_text() != told:
         raise ModelError("holds a run of other settings", where=str(folder), mend="Remove it, or name a new folder")
     settings.write_text(told)
+    # Where the processes of a run that was cut short met.
+    _meeting(folder).unlink(missing_ok=True)
     return folder
 
 
 def learn_masks(config: TinyConfig, folder: Path) -> None:
-    """SAM: `made/sam_tiny.safetensors`."""
+    """SAM alone."""
     _one_thread(config.seed)
     sizes = sam.SamConfig.named("tiny")
-    made = sam.build(sizes)
-    segmenter = Segmenter(made, freeze_encoder=False, freeze_iou_head=False)
-    made.prompt_encoder.requires_grad_(True)
-    wanted = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
+    segmenter = _segmenter(sizes)
     describer, head = Describer(sizes.prompt_width), RegionHead(sizes.prompt_width, masks.SIDE)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
         batch = masks.batch_of(drawn, sizes, config.described_each, config.shown_each, config.seed + step)
-        return masks.loss_of(segmenter, describer, head, batch, wanted)
+        return masks.loss_of(segmenter, describer, head, batch, _MASKS)
 
     learned = nn.ModuleDict({"part": segmenter, "describer": describer, "head": head})
-    rates = Rates(config.hidden_rate, config.mask_rate, config.warm_up)
+    rates = Rates(config.hidden_rate, config.mask_rate, config.warm_up, config.mask_rates_fall_over)
     learn(Task("masks", learned, one, config.mask_steps, config.mask_scenes, ("fresh",), rates), config.seed, folder)
-    halves = {name: one.half().contiguous() for name, one in made.state_dict().items()}
-    save_file(halves, folder / "made" / "sam_tiny.safetensors")
 
 
 def learn_captions(config: TinyConfig, folder: Path) -> None:
-    """The language model: `made/lmm/`."""
+    """The language model alone."""
     _one_thread(config.seed)
-    processor = parts.processor(config.seed)
-    backbone = Backbone(parts.language_model(processor.tokenizer), processor)
+    backbone = _backbone(config.seed)
     head = RegionHead(backbone.hidden, language.SIDE)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
-        first = step * config.language_scenes
-        said = [
-            captions.captions(scene, config.seed, first + number, config.captions_each)
-            for number, scene in enumerate(drawn)
-        ]
-        return language.loss_of(backbone, head, drawn, said)
+        return language.loss_of(backbone, head, drawn, _said(config, drawn, step * config.language_scenes))
 
     learned = nn.ModuleDict({"part": backbone, "head": head})
-    rates, kinds = Rates(config.hidden_rate, config.language_rate, config.warm_up), ("shared", "fresh")
-    task = Task("captions", learned, one, config.language_steps, config.language_scenes, kinds, rates)
+    rates = Rates(config.hidden_rate, config.language_rate, config.warm_up, config.language_rates_fall_over)
+    task = Task("captions", learned, one, config.language_steps, config.language_scenes, ("shared", "fresh"), rates)
     learn(task, config.seed, folder)
-    backbone.plain.half().save_pretrained(folder / "made" / "lmm")
-    processor.save_pretrained(folder / "made" / "lmm")
 
 
-TASKS: Final = {"masks": learn_masks, "captions": learn_captions}
+def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
+    """Both together, in two processes; the first of them writes what came of it: `made/`."""
+    _one_thread(config.seed)
+    distributed.init_process_group(
+        "gloo", init_method=_meeting(folder).absolute().as_uri(), rank=rank, world_size=PROCESSES
+    )
+    sizes = sam.SamConfig.named("tiny")
+    both = grounding.Both(_backbone(config.seed), _segmenter(sizes), sizes)
+    states = [torch.load(folder / f"{name}.pt", weights_only=True)["model"] for name in ("masks", "captions")]
+    both.take(*states)
+
+    def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
+        first = (step * PROCESSES + rank) * config.grounding_scenes
+        said = _said(config, drawn, first)
+        return grounding.loss_of(both, drawn, said, _MASKS, config.seed + first, named=config.named_each)
+
+    rates = Rates(config.grounding_hidden_rate, config.grounding_rate, config.warm_up)
+    kinds, team = ("shared", "fresh"), (rank, PROCESSES)
+    learn(
+        Task("both", both, one, config.grounding_steps, config.grounding_scenes, kinds, rates, team),
+        config.seed,
+        folder,
+    )
+    if rank == 0:
+        save(both, folder / "made")
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+def save(both: grounding.Both, folder: Path) -> None:
+    """Writes both parts, in half precision, in the ordinary layouts."""
+    halves = {name: one.half().contiguous() for name, one in both.segmenter.sam.state_dict().items()}
+    save_file(halves, folder / "sam_tiny.safetensors")
+    both.backbone.plain.half().save_pretrained(folder / "lmm")
+    both.backbone.processor.save_pretrained(folder / "lmm")
+
+
+#: Processes that learn both parts together.
+PROCESSES: Final = 2
+TASKS: Final = ("masks", "captions", "both")
+#: What is worked off at the same time, one stage after the other.
+STAGES: Final = (
+    (learn_masks, learn_captions),
+    tuple(partial(learn_both, rank=rank) for rank in range(PROCESSES)),
+)
+_MASKS: Final = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
+
+
+def _segmenter(sizes: sam.SamConfig) -> Segmenter:
+    made = sam.build(sizes)
+    segmenter = Segmenter(made, freeze_encoder=False, freeze_iou_head=False)
+    made.prompt_encoder.requires_grad_(True)
+    return segmenter
+
+
+def _backbone(seed: int) -> Backbone:
+    processor = parts.processor(seed)
+    return Backbone(parts.language_model(processor.tokenizer), processor)
+
+
+def _said(config: TinyConfig, drawn: Sequence[Drawn], first: int) -> list[list[Caption]]:
+    """Captions of scenes; `first` is the number that those of the first are drawn by."""
+    return [
+        captions.captions(scene, config.seed, first + number, config.captions_each)
+        for number, scene in enumerate(drawn)
+    ]
+
+
+def _meeting(folder: Path) -> Path:
+    return folder / "meeting"
 
 
 def _one_thread(seed: int) -> None:
-    """The same numbers on any machine with as many as two cores, and both tasks at the same time."""
+    """The same numbers on any machine with as many as two cores, and both processes at the same time."""
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     torch.manual_seed(seed)

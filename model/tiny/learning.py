@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.optim import Optimizer
 
 from model.plum.errors import ModelError
@@ -43,6 +43,8 @@ class Rates:
     rest: float
     warm_up: int
     """Steps."""
+    falls_over: int = 0
+    """Steps in which they would fall to 0; as many as the task has if not given. One that another goes on from ends before."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +62,28 @@ class Task:
     kinds: tuple[str, ...]
     """Of worlds that the scenes are of, in turn."""
     rates: Rates
+    team: tuple[int, int] = (0, 1)
+    """This process's rank, and how many work on the task, each with scenes of its own (`torch.distributed`)."""
 
 
 def learn(task: Task, seed: int, folder: Path) -> None:
     """Works off a task's steps, from where a run that was cut short has got to. Its log is `<name>.jsonl` in `folder`.
 
-    Raises ModelError if the loss is no number.
+    Of several processes, each calls this; the first one logs and saves. Raises ModelError if the loss is no number.
     """
     weights = [one for one in task.model.parameters() if one.requires_grad]
     each = optimisers(task)
     peaks = (task.rates.hidden, task.rates.rest)
     state, log = folder / f"{task.name}.pt", folder / f"{task.name}.jsonl"
+    rank, processes = task.team
+    # One process alone writes, or another would remove what it has begun.
+    log = log if not rank else Path(os.devnull)
     start = _restore(state, log, task.model, each)
     began, running = time.monotonic(), Measured()
+    falls = task.rates.falls_over or task.steps
     with log.open("a") as lines:
         for step, drawn in _scenes(task, seed, start):
-            share = min(1.0, (step + 1) / task.rates.warm_up) * 0.5 * (1 + math.cos(math.pi * step / task.steps))
+            share = min(1.0, (step + 1) / task.rates.warm_up) * 0.5 * (1 + math.cos(math.pi * step / falls))
             for optimiser, peak in zip(each, peaks, strict=True):
                 for group in optimiser.param_groups:
                     group["lr"] = peak * share
@@ -86,6 +94,8 @@ def learn(task: Task, seed: int, folder: Path) -> None:
                 )
             task.model.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
+            if processes > 1:
+                _average(weights, processes)
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             for optimiser in each:
                 optimiser.step()
@@ -93,6 +103,8 @@ def learn(task: Task, seed: int, folder: Path) -> None:
             for name, value in measured.items():
                 running[name] = 0.98 * running.get(name, value) + 0.02 * value
             done = step + 1
+            if rank:
+                continue
             if done % _TOLD == 0 or done == task.steps:
                 left = (time.monotonic() - began) / (done - start) * (task.steps - done) / 60
                 means = ", ".join(f"{name} {value:.3f}" for name, value in running.items())
@@ -101,6 +113,16 @@ def learn(task: Task, seed: int, folder: Path) -> None:
             if done % _SAVED == 0 or done == task.steps:
                 lines.flush()
                 _save(state, done, lines.tell(), task.model, each)
+
+
+def _average(weights: Sequence[nn.Parameter], processes: int) -> None:
+    """Their gradients' mean over the processes; that of weights that a process had no use for is 0 there."""
+    every = [torch.zeros_like(one) if one.grad is None else one.grad for one in weights]
+    flat = torch.cat([one.flatten() for one in every])
+    distributed.all_reduce(flat)
+    parts = torch.split(flat / processes, [one.numel() for one in weights])
+    for one, part in zip(weights, parts, strict=True):
+        one.grad = part.view_as(one)
 
 
 def optimisers(task: Task) -> tuple[Optimizer, Optimizer]:
@@ -131,15 +153,17 @@ def _save(state: Path, done: int, logged: int, model: nn.Module, each: Sequence[
 
 
 def _restore(state: Path, log: Path, model: nn.Module, each: Sequence[Optimizer]) -> int:
-    """Takes up what was saved; the number of steps done. The log loses what came after."""
+    """Takes up what was saved; the number of steps done. The log, where it is a file, loses what came after."""
     if not state.exists():
-        log.unlink(missing_ok=True)
+        if log.is_file():
+            log.unlink()
         return 0
     found = torch.load(state, weights_only=True)
     model.load_state_dict(found["model"])
     for optimiser, content in zip(each, found["optimisers"], strict=True):
         optimiser.load_state_dict(content)
-    os.truncate(log, found["logged"])
+    if log.is_file():
+        os.truncate(log, found["logged"])
     return int(found["done"])
 
 
@@ -149,13 +173,15 @@ def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn
     To draw a scene takes half as long as to learn from it, so each is seen twice, with other questions.
     """
     first = int.from_bytes(task.name.encode()[:4], "big") << 32
+    rank, processes = task.team
+    mine, each = first + rank * task.scenes, processes * task.scenes
     with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as pool:
         ahead: dict[int, Future[list[Drawn]]] = {}
         for step in range(start, task.steps):
             for soon in range(step, min(step + _AHEAD, task.steps)):
                 which = group_of(soon)
                 if which not in ahead:
-                    ahead[which] = pool.submit(_drawn, seed, first + which * task.scenes, task.scenes, task.kinds)
+                    ahead[which] = pool.submit(_drawn, seed, mine + which * each, task.scenes, task.kinds)
             yield step, ahead[group_of(step)].result()
             if step % 2:
                 del ahead[group_of(step)]

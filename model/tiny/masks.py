@@ -70,17 +70,18 @@ def batch_of(drawn: Sequence[Drawn], config: SamConfig, described: int, shown: i
     cells = config.grid * SIDE
     return MaskBatch(
         pixels,
-        _asked(told, placements, config),
-        _asked(pointed, placements, config),
+        asked(told, placements, config),
+        asked(pointed, placements, config),
         regions.of(drawn, cells, placements),
     )
 
 
-def _asked(
+def asked(
     given: Sequence[tuple[int, NDArray[np.bool_], NDArray[np.float32]]],
     placements: Sequence[Placement],
     config: SamConfig,
 ) -> Asked:
+    """From photograph, mask (h, w) and prompt of each."""
     targets = pictures.targets_of(
         [mask for _, mask, _ in given], [placements[number] for number, _, _ in given], config.mask_size
     )
@@ -89,21 +90,30 @@ def _asked(
 
 
 def loss_of(
-    segmenter: Segmenter, describer: Describer, head: RegionHead, batch: MaskBatch, config: losses.LossConfig
+    segmenter: Segmenter,
+    describer: Describer,
+    head: RegionHead,
+    batch: MaskBatch,
+    config: losses.LossConfig,
+    embeddings: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose outline is told."""
-    embeddings = segmenter.encode(batch.pixels)
+    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose outline is told.
+
+    `embeddings` (P, C, h, w) of its photographs, where they are there already.
+    """
+    embeddings = segmenter.encode(batch.pixels) if embeddings is None else embeddings
     points = (batch.shown.prompts[..., :2], batch.shown.prompts[..., 2].long())
     corners, _ = segmenter.sam.prompt_encoder(points=points, boxes=None, masks=None)
     shown = segmenter.decode(embeddings, batch.shown.image_of, corners)
     described = segmenter.decode(embeddings, batch.described.image_of, describer(batch.described.prompts))
-    first, iou = _of_masks(shown, batch.shown, config)
-    second, found = _of_masks(described, batch.described, config)
+    first, iou = of_masks(shown, batch.shown, config)
+    second, found = of_masks(described, batch.described, config)
     where, told = regions.loss_of(head(embeddings.permute(0, 2, 3, 1)), batch.regions)
     return first + second + where, {"iou": iou, "found": found, "regions": told}
 
 
-def _of_masks(decoded: Decoded, asked: Asked, config: losses.LossConfig) -> tuple[Tensor, float]:
+def of_masks(decoded: Decoded, asked: Asked, config: losses.LossConfig) -> tuple[Tensor, float]:
+    """The loss of masks, a mask, and their mean IoU."""
     sums = losses.of_masks(decoded.logits, asked.targets, asked.valid, config)
     with torch.no_grad():
         made, true = (decoded.logits > 0) & asked.valid, asked.targets > 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ CONFIG = TinyConfig(
     language_steps=4,
     language_scenes=2,
     captions_each=3,
+    grounding_steps=3,
+    grounding_scenes=2,
+    named_each=3,
     warm_up=1,
 )
 
@@ -36,14 +40,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return job.pretrain(tmp_path_factory.mktemp("tiny") / "parts", CONFIG)
 
 
-def in_this_process(folder: Path) -> str:
-    """Both tasks, one after the other; their logs."""
-    (folder / "made").mkdir(parents=True, exist_ok=True)
+def first_stage(folder: Path) -> None:
+    """The two tasks that each part learns alone, one after the other in this process."""
+    folder.mkdir(exist_ok=True)
     threads = torch.get_num_threads()
-    for work in job.TASKS.values():
-        work(CONFIG, folder)
+    job.learn_masks(CONFIG, folder)
+    job.learn_captions(CONFIG, folder)
     torch.set_num_threads(threads)
-    return "".join((folder / f"{name}.jsonl").read_text() for name in job.TASKS)
+
+
+def write_settings(folder: Path) -> None:
+    (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
+
+
+def same(left: Path, right: Path) -> bool:
+    """Whether two runs came to the same weights by the same steps."""
+    names = ("sam_tiny.safetensors", "lmm/model.safetensors", "lmm/tokenizer.json", "pretraining.jsonl")
+    return all((left / name).read_bytes() == (right / name).read_bytes() for name in names)
 
 
 def test_points_and_boxes_ask_for_their_mask() -> None:
@@ -105,24 +118,25 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) ->
 
 def test_the_log_has_each_step_and_the_losses_fall(made: Path) -> None:
     lines = [json.loads(line) for line in (made / "pretraining.jsonl").read_text().splitlines()]
-    for task in ("masks", "captions"):
+    assert [line["task"] for line in lines] == ["masks"] * 4 + ["captions"] * 4 + ["both"] * 3
+    for task in ("masks", "captions", "both"):
         losses = [line["loss"] for line in lines if line["task"] == task]
-        assert len(losses) == 4
         assert min(losses[2:]) < losses[0]
 
 
-def test_one_after_the_other_or_at_once_they_are_the_same(
+def test_tasks_one_after_the_other_or_at_once_come_to_the_same(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert in_this_process(tmp_path) == (made / "pretraining.jsonl").read_text()
-    for name in ("sam_tiny.safetensors", "lmm/model.safetensors", "lmm/tokenizer.json"):
-        assert (tmp_path / "made" / name).read_bytes() == (made / name).read_bytes()
+    first_stage(tmp_path / "parts.run")
     told = [line for line in capsys.readouterr().err.splitlines() if ": step " in line]
     assert [line.split(",")[0] for line in told] == ["masks: step 4 of 4", "captions: step 4 of 4"]
+    write_settings(tmp_path / "parts.run")
+    assert same(job.pretrain(tmp_path / "parts", CONFIG), made)
 
 
 def test_a_run_that_was_cut_short_goes_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed in step 3, with a state of after step 2 and a log that says more."""
+    folder = tmp_path / "parts.run"
     monkeypatch.setattr("model.tiny.learning._SAVED", 2)
     loss_of = masks.loss_of
 
@@ -131,15 +145,15 @@ def test_a_run_that_was_cut_short_goes_on(made: Path, tmp_path: Path, monkeypatc
             raise KeyboardInterrupt
         return loss_of(*given)
 
-    count = [True, False, False, False]
+    count = [True, False, False]
     monkeypatch.setattr(masks, "loss_of", killed)
     with pytest.raises(KeyboardInterrupt):
-        in_this_process(tmp_path)
-    with (tmp_path / "masks.jsonl").open("a") as log:
+        first_stage(folder)
+    with (folder / "masks.jsonl").open("a") as log:
         log.write("what came after")
-    count[:] = [False, False]
-    assert in_this_process(tmp_path) == (made / "pretraining.jsonl").read_text()
-    assert (tmp_path / "made" / "sam_tiny.safetensors").read_bytes() == (made / "sam_tiny.safetensors").read_bytes()
+    (folder / "meeting").write_text("of processes that are gone")
+    write_settings(folder)
+    assert same(job.pretrain(tmp_path / "parts", CONFIG), made)
 
 
 def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ def test_captions_say_what_is_true(kind: str) -> None:
         there = {part.name: part.mask for part in subject.parts}
         known = sorted({*there, *subject.lacking}, key=len, reverse=True)
         for caption in captions.captions(one, 7, number, 7):
+            for start, end, mask in caption.named:
+                shown = {(part.name, part.mask.tobytes()) for part in one.objects[0].parts}
+                shown |= {(seen.category, seen.mask.tobytes()) for seen in one.objects}
+                assert (caption.answer[start:end], mask.tobytes()) in shown
             # Longer names first: a "leaf wide" is no "leaf".
             named = set(re.findall("|".join(rf"\b{name}\b" for name in known), caption.answer.lower()))
             if caption.question.startswith("Where"):
