@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from partonomy_data import cli_explore, cli_export, cli_model, cli_versions
+from partonomy_data import cli_explore, cli_export, cli_fetch, cli_model, cli_report, cli_versions
 from partonomy_data import config as settings
 from partonomy_data.cli_options import Root, State, Version, local, shown
 from partonomy_data.errors import PartonomyError, UsageError
@@ -227,6 +227,8 @@ def query(
 cli_versions.register(app)
 cli_export.register(app)
 cli_explore.register(app)
+cli_report.register(app)
+cli_fetch.register(app)
 
 
 @app.command()

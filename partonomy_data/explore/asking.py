@@ -10,8 +10,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from partonomy_data.errors import QueryError
+from partonomy_data.explore.formatting import plain
 from partonomy_data.explore.opening import Opened
-from partonomy_data.explore.rendering import Site, plain
+from partonomy_data.explore.rendering import Site
 from schemas.tables import EVALUATION_TABLES, TABLES
 
 SECONDS: Final = 5.0

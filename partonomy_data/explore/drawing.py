@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from partonomy_data import masks
 from partonomy_data.errors import MaskError
-from partonomy_data.explore.opening import Opened, Row
 from partonomy_data.ids import image_prefix
+
+Row = dict[str, Any]
 
 #: Sorts after every hex digit.
 _AFTER = "g"
@@ -22,6 +23,13 @@ _PARTS = (
     "mask.size AS size, mask.counts AS counts FROM parts WHERE part_id >= ? AND part_id < ? AND image_id = ? "
     "ORDER BY part_category, part_id"
 )
+
+
+class Asked(Protocol):
+    """A version that is open, whatever opened it."""
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of a SELECT as dictionaries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,13 @@ class Shape:
     id: str = ""
 
 
-def objects_of(opened: Opened, image_id: str) -> list[Row]:
+def objects_of(opened: Asked, image_id: str) -> list[Row]:
     """The objects of a photograph, by id; their ids begin with the photograph's prefix."""
     prefix = image_prefix(image_id)
     return opened.rows(_OBJECTS, [f"obj_{prefix}", f"obj_{prefix}{_AFTER}", image_id])
 
 
-def parts_of(opened: Opened, image_id: str) -> list[Row]:
+def parts_of(opened: Asked, image_id: str) -> list[Row]:
     """The parts of a photograph, by name."""
     prefix = image_prefix(image_id)
     return opened.rows(_PARTS, [f"prt_{prefix}", f"prt_{prefix}{_AFTER}", image_id])

@@ -9,8 +9,9 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from partonomy_data.explore.formatting import percent
 from partonomy_data.explore.opening import Opened
-from partonomy_data.explore.rendering import PageError, Site, percent
+from partonomy_data.explore.rendering import PageError, Site
 from partonomy_data.explore.taxonomy import CATEGORIES, PARTS, relations_of
 
 #: Neighbours that are drawn on one side; the lists have all.

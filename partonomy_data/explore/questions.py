@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
@@ -14,6 +14,7 @@ from partonomy_data.explore.opening import Opened, Row
 from partonomy_data.explore.paging import Where, count, page
 from partonomy_data.explore.photographs import names_of
 from partonomy_data.explore.rendering import PageError, Site
+from partonomy_data.explore.spelling import spelled
 from partonomy_data.explore.taxonomy import CATEGORIES, PARTS
 
 #: Characters of an id that the questions have in common that are asked together.
@@ -120,21 +121,3 @@ def sisters(opened: Opened, row: Row, together: Sequence[Row]) -> list[Row]:
     )
     of_image = {one["image_id"]: one for one in sizes}
     return [one | {"image": of_image.get(one["image_id"])} for one in found]
-
-
-def spelled(text: str, spans: Sequence[Mapping[str, Any]], hues: Mapping[str, int]) -> list[dict[str, Any]]:
-    """A choice's text in pieces: `text`, and `part` and `hue` where a span names a part; `hue` None where it has no mask.
-
-    Spans that overlap, or leave the text, are passed over: the text is shown whole, whatever they say.
-    """
-    pieces: list[dict[str, Any]] = []
-    place = 0
-    for span in sorted(spans, key=lambda span: (span["start"], span["end"])):
-        start, end = span["start"], span["end"]
-        if not place <= start < end <= len(text):
-            continue
-        pieces.append({"text": text[place:start], "part": None, "hue": None})
-        pieces.append({"text": text[start:end], "part": span["part"], "hue": hues.get(span["part"])})
-        place = end
-    pieces.append({"text": text[place:], "part": None, "hue": None})
-    return [piece for piece in pieces if piece["text"]]

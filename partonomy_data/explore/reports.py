@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from partonomy_data import store
-from partonomy_data.explore.opening import Opened, Row
+from partonomy_data.explore.opening import Row
 from partonomy_data.explore.paging import Where, count, page
 from partonomy_data.explore.rendering import Site
+from partonomy_data.explore.runs import accounts, reports_of
 from partonomy_data.rulebook import rules_of
-from partonomy_data.store.layout import Layout, check_version_name
+from partonomy_data.store.layout import check_version_name
 
-#: Runs that are looked through for reports, the latest first, and the size of a report that is read.
-MOST_RUNS: Final = 100
-LARGEST: Final = 20_000_000
 _RULES: Final = (
     "SELECT rule, table_name, source, count(*) AS n FROM rejected GROUP BY ALL "
     "ORDER BY n DESC, rule, table_name, source"
@@ -67,10 +63,14 @@ def router(site: Site) -> APIRouter:
     def reports(request: Request, version: str) -> HTMLResponse:
         opened = site.open(version)
         manifest = opened.store.manifest
+        of_kind = {
+            kind: list(reports_of(opened.root, opened.version, manifest["tables"], kind))
+            for kind in ("validation", "audit")
+        }
         return site.page(
             request, opened, "reports.html", title="Reports", inputs=manifest.get("inputs", {}),
             counts=manifest.get("counts", {}), config=json.dumps(manifest.get("config"), indent=2, ensure_ascii=False),
-            validations=list(found(opened, "validation")), audits=list(found(opened, "audit")),
+            validations=of_kind["validation"], audits=of_kind["audit"],
             has_calls=opened.has_calls, warnings=manifest.get("warnings", []),
         )  # fmt: skip
 
@@ -79,7 +79,7 @@ def router(site: Site) -> APIRouter:
         opened = site.open(version)
         return site.page(
             request, opened, "calls.html", title="Language model", totals=opened.kept(_CALLS),
-            calls=opened.rows(_LATEST, [after]), accounts=list(accounts(opened)),
+            calls=opened.rows(_LATEST, [after]), accounts=list(accounts(opened.root, opened.version)),
         )  # fmt: skip
 
     @made.get("/versions")
@@ -102,45 +102,3 @@ def _meaning(row: Row) -> dict[str, Any]:
     """What the rule of a row of quarantine means, where the source's reader says so."""
     rule = rules_of(row["source"]).get(row["rule"])
     return {"found": rule.quirk if rule else "", "done": rule.how if rule else ""}
-
-
-def found(opened: Opened, kind: str) -> Iterator[dict[str, Any]]:
-    """The reports of a kind (`validation`, `audit`) on this version, the latest first: `run` and what is `told`.
-
-    A build says which version it made, and an audit which it read; of a check by itself the numbers of rows tell. Reports
-    that can't be read are left out.
-    """
-    runs = Layout(opened.root).runs
-    folders = sorted((path for path in runs.iterdir() if path.is_dir()), reverse=True) if runs.is_dir() else []
-    for folder in folders[:MOST_RUNS]:
-        told = _read(folder / kind / f"{kind}.json")
-        if told is None:
-            continue
-        run = (_read(folder / "run.json") or {}).get("report", {})
-        if run.get("version") == opened.version or (not run and _is_of(opened, told)):
-            yield {"run": folder.name, "told": told}
-
-
-def _is_of(opened: Opened, told: dict[str, Any]) -> bool:
-    if f"version {opened.version}" in str(told.get("source", "")):
-        return True
-    return bool(told.get("rows")) and told["rows"] == dict(opened.store.manifest["tables"])
-
-
-def accounts(opened: Opened) -> Iterator[dict[str, Any]]:
-    """What the builds of this version say of the language model that they asked, the latest first."""
-    runs = Layout(opened.root).runs
-    for path in sorted(runs.glob("*/run.json"), reverse=True)[:MOST_RUNS]:
-        report = (_read(path) or {}).get("report", {})
-        if report.get("version") == opened.version and report.get("language_model"):
-            yield {"run": path.parent.name, "told": report["language_model"]}
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        if path.stat().st_size > LARGEST:
-            return None
-        told = json.loads(path.read_bytes())
-    except (OSError, ValueError):  # not there, or cut off by a run that was killed
-        return None
-    return told if isinstance(told, dict) else None

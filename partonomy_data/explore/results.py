@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse
 from partonomy_data.explore import drawing
 from partonomy_data.explore.opening import Opened, Row
 from partonomy_data.explore.paging import Where, count, page
-from partonomy_data.explore.questions import asked, spelled
+from partonomy_data.explore.questions import asked
 from partonomy_data.explore.rendering import PageError, Site
+from partonomy_data.explore.spelling import spelled
 
 #: Whose spans and first answers a model's masks rest on.
 CONDITIONINGS: Final = ("oracle", "predicted")
