@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-browser test-llm lint format bench soak serve deploy docs clean
+.PHONY: setup site demo test test-browser test-llm lint format bench soak serve deploy docs clean
 
 setup: $(STAMP)
 
@@ -40,6 +40,7 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 format: setup
 	$(BIN)/ruff format .
@@ -75,5 +76,10 @@ deploy: setup
 docs: setup
 	$(BIN)/python docs/generate.py
 
+# The pages of docs/ as a site, in site/.
+site: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "written to site/; $(BIN)/mkdocs serve shows it, and again as its pages change"
+
 clean:
-	rm -rf $(VENV) demo partonomy .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) site demo partonomy .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
