@@ -51,6 +51,7 @@ def evaluate(
     budget: str | None = None,
     dry_run: bool = False,
     report: Path | None = None,
+    swap: bool = False,
 ) -> str:
     """Measures a model, predictions in a file, or a baseline, and gives the main metrics as a table. Raises ModelError.
 
@@ -82,7 +83,12 @@ def evaluate(
     def told(done: int, of: int) -> None:
         print(f"{done} of {of} questions", file=sys.stderr)
 
-    return job.as_text(job.evaluate(root, model, wanted, version=version, told=told))
+    text = job.as_text(job.evaluate(root, model, wanted, version=version, told=told))
+    if not swap:
+        return text
+    from model.evaluation import swapping
+
+    return f"{text}\n\n{swapping.as_text(swapping.swap(root, model, wanted, version=version))}"
 
 
 def ablate(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:

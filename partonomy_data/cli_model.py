@@ -82,12 +82,19 @@ def evaluate(
             help="A folder evaluations/MODEL/VERSION: measure its predictions again, and write the reports anew."
         ),
     ] = None,
+    swap: Annotated[
+        bool,
+        typer.Option(
+            "--swap",
+            help="Ask balanced questions again with the photograph of a sister question: does the answer follow?",
+        ),
+    ] = False,
     state: State = None,
 ) -> None:
     """Measures a model on the questions of a split: choices, masks, names; with intervals, by type and slice."""
     command = _found("evaluate")
     chosen = {"model": model, "split": split, "version": version, "config": config, "limit": limit}
-    print(command(local(root, state), **chosen, budget=budget, dry_run=dry_run, report=report))
+    print(command(local(root, state), **chosen, budget=budget, dry_run=dry_run, report=report, swap=swap))
 
 
 def ablate(
@@ -113,6 +120,15 @@ def pretrain_tiny(
 ) -> None:
     """Pre-trains a tiny language model that sees, and a tiny SAM, on drawn scenes of invented objects; takes some hours."""
     print(_found("pretrain-tiny")(out, config=config))
+
+
+def demonstrate(root: Path) -> str:
+    """Trains and measures the tiny model on a store of the demo world; a line that says what lacks, where its libraries do."""
+    try:
+        command = _found("demonstrate")
+    except UsageError as error:
+        return f"no model is trained: {error}"
+    return str(command(root))
 
 
 def _found(name: str) -> Any:

@@ -73,6 +73,11 @@ class Questions:
     def __len__(self) -> int:
         return len(self._starts)
 
+    def names(self) -> list[str]:
+        """The questions' ids, in their order."""
+        ids = self._rows.column("question_id")
+        return [str(ids[int(start)].as_py()) for start in self._starts]
+
     def read(self, first: int, last: int) -> tuple[list[Posed], dict[str, str]]:
         """The questions [first, last) of the order; and by id, why some can't be asked (a photograph that is missing)."""
         found: list[Posed] = []
