@@ -191,11 +191,16 @@ def demo(
     size: Annotated[str, typer.Option(help="small (some 300 photographs), medium or large.")] = "small",
     seed: Annotated[int, typer.Option(help="Seed of the photographs.")] = 0,
     world: Annotated[int, typer.Option(help="Seed of the world: its categories, parts and layouts.")] = 0,
+    train: Annotated[
+        bool, typer.Option("--train/--no-train", help="Fine-tune the tiny model on it, for a minute or two.")
+    ] = True,
     workers: Annotated[int | None, typer.Option(help="Processes; all cores if not given.")] = None,
     runner: Annotated[str, typer.Option(help="local, dask (a cluster), or prefect (a flow, recorded).")] = "local",
     state: State = None,
 ) -> None:
-    """Draws a world of objects and parts in the four datasets' formats, builds a store of it, and says what to do next."""
+    """Draws a world of objects and parts in the four datasets' formats, builds a store of it, trains the tiny model on that,
+    and says what to do next.
+    """
     from partonomy_data.console import Bar, summary
     from partonomy_data.demo.job import next_steps, prepare
 
@@ -204,6 +209,8 @@ def demo(
         wanted = prepare(root, size=size, world_seed=world, photo_seed=seed, workers=workers, progress=bar)
     done = _run(runner, root, wanted)
     print(summary(done, shown(root)))
+    if train:
+        print(f"\n{cli_model.demonstrate(root)}")
     print(next_steps(root))
 
 

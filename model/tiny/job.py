@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,9 @@ from model.tiny.learning import Measured, Rates, Task, learn
 from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
+
+#: Steps that a line of the log stands for.
+LOGGED: Final = 25
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class TinyConfig:
 
 
 def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
-    """Pre-trains both parts; writes `lmm/`, `sam_tiny.safetensors` (half precision) and `pretraining.jsonl`.
+    """Pre-trains both parts; writes `lmm/`, `sam_tiny.safetensors` (half precision) and `pretraining.jsonl` (see `thinned`).
 
     Beside `out`, a folder whose name ends in `.run` holds what a run that was cut short goes on from. Raises ModelError if
     `out` is there, or if that run had other settings.
@@ -75,10 +78,22 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
                 one.result()
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
         for name in TASKS:
-            log.write((folder / f"{name}.jsonl").read_text())
+            log.writelines(thinned((folder / f"{name}.jsonl").read_text().splitlines()))
     (folder / "made").rename(out)
     shutil.rmtree(folder)
     return out
+
+
+def thinned(lines: Sequence[str], steps: int = LOGGED) -> Iterator[str]:
+    """The log of a task with one line for so many steps: the mean of each number, and the last step."""
+    for start in range(0, len(lines), steps):
+        some = [json.loads(line) for line in lines[start : start + steps]]
+        means = {
+            name: round(sum(one[name] for one in some if name in one) / sum(name in one for one in some), 4)
+            for name in dict.fromkeys(name for one in some for name in one)
+            if name not in ("task", "step")
+        }
+        yield json.dumps({"task": some[-1]["task"], "step": some[-1]["step"], **means}) + "\n"
 
 
 def _run_folder(out: Path, config: TinyConfig) -> Path:

@@ -116,11 +116,30 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) ->
     assert saving.build(config).feedback is not None
 
 
-def test_the_log_has_each_step_and_the_losses_fall(made: Path) -> None:
+def test_the_log_has_each_task(made: Path) -> None:
     lines = [json.loads(line) for line in (made / "pretraining.jsonl").read_text().splitlines()]
-    assert [line["task"] for line in lines] == ["masks"] * 4 + ["captions"] * 4 + ["both"] * 3
-    for task in ("masks", "captions", "both"):
-        losses = [line["loss"] for line in lines if line["task"] == task]
+    assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3), ("both", 2)]
+    assert lines[-1].keys() >= {"loss", "iou", "found", "named", "tokens", "regions", "seen"}
+
+
+def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
+    steps = [
+        {"task": "both", "step": step, "loss": float(step), **({"named": 1.0} if step == 3 else {})}
+        for step in range(5)
+    ]
+    found = [json.loads(line) for line in job.thinned([json.dumps(one) for one in steps], 2)]
+    assert found == [
+        {"task": "both", "step": 1, "loss": 0.5},
+        {"task": "both", "step": 3, "loss": 2.5, "named": 1.0},
+        {"task": "both", "step": 4, "loss": 4.0},
+    ]
+
+
+def test_both_parts_learn_alone(tmp_path: Path) -> None:
+    first_stage(tmp_path)
+    for task in ("masks", "captions"):
+        losses = [json.loads(line)["loss"] for line in (tmp_path / f"{task}.jsonl").read_text().splitlines()]
+        assert len(losses) == 4
         assert min(losses[2:]) < losses[0]
 
 
