@@ -21,8 +21,8 @@ from partonomy_data.store.pointer import require_current
 def train_plum(root: str = "partonomy", version: Version | None = None, config: str | None = None) -> Any:
     """Trains on a version of the store at `root`, the current one if none is named, and tells the server of the model.
 
-    `config` is a file of `model/configs`, or one like it. The model and its log go to the store's `models`. It needs the
-    extra `model`, without which it fails at once, in one line.
+    `config` is a file of `model/configs`, or one like it; the tiny model is trained if none is named. The model and its log go to
+    the store's `models`. It needs the extra `model`, without which it fails at once, in one line.
     """
     try:
         train = ready("train-plum", "model.train", "train")

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from model.plum.errors import ModelError
+#: Settings of `model/configs` for who names none: of the weights that come with the package.
+DEFAULT: Final = Path("tiny")
 
 
 def train(*, root: Path, version: str | None = None, config: Path | None = None) -> str:
     """Fine-tunes PLUM on a version of the store (the current one), and returns the model's name in the store.
 
-    `config` is a YAML file, or the name of one of `model/configs`. Raises ModelError, also where none is named: what a model is
-    made of has no default.
+    `config` is a YAML file, or the name of one of `model/configs`; the tiny model's if none is named. Raises ModelError.
     """
     from model.commands import config_file
     from model.training.config import load
     from model.training.job import train as run
 
-    if config is None:
-        raise ModelError(
-            "no settings are named for a model to train",
-            where="config",
-            mend="Give the deployment's parameter `config` a file such as model/configs/plum-7b.yaml",
-        )
-    return run(root, load(config_file(config)), version=version, quiet=True).name
+    return run(root, load(config_file(config or DEFAULT)), version=version, quiet=True).name

@@ -52,7 +52,8 @@ class TinyConfig:
     captions_each: int = 5
     language_rate: float = 2e-3
     hidden_rate: float = 5e-3
-    grounding_steps: int = 4_000
+    grounding_steps: int = 2_750
+    grounding_rates_fall_over: int = 4_000
     grounding_scenes: int = 6
     """In each of two processes."""
     named_each: int = 6
@@ -155,7 +156,7 @@ def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
         said = _said(config, drawn, first)
         return grounding.loss_of(both, drawn, said, _MASKS, config.seed + first, named=config.named_each)
 
-    rates = Rates(config.grounding_hidden_rate, config.grounding_rate, config.warm_up)
+    rates = Rates(config.grounding_hidden_rate, config.grounding_rate, config.warm_up, config.grounding_rates_fall_over)
     kinds, team = ("shared", "fresh"), (rank, PROCESSES)
     learn(
         Task("both", both, one, config.grounding_steps, config.grounding_scenes, kinds, rates, team),

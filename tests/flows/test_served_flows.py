@@ -7,11 +7,13 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -24,6 +26,7 @@ from partonomy_data.validation.settings import ValidationSettings
 from tests.flows.serving import PROJECT, SERVE, Served, environment, free_port, processes_of, served, until
 from tests.helpers import paco
 from tests.helpers.command import partonomy
+from tests.helpers.stores import linked
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(600)]
 
@@ -89,10 +92,8 @@ def test_publishing_starts_a_training_that_says_in_one_line_what_it_lacks(
     (run,) = until(lambda: server.runs(TRAIN, root=str(root)), "a training")
     assert run.parameters["version"] == current(root)
     run = server.ended(run)
-    assert line_of(run) == (
-        "Failed: config: no settings are named for a model to train."
-        " Give the deployment's parameter `config` a file such as model/configs/plum-7b.yaml."
-    )
+    assert line_of(run).startswith("Failed: paco/http://images.cocodataset.org/")
+    assert "this photograph was not on disk when the version was built" in line_of(run)
     assert not [one for one in server.logged(run) if "Traceback" in one.message]
     sent = until(lambda: [one for one in server.hook.bodies if one["flow_run_id"] == str(run.id)], "a notification")
     assert sent[0]["flow"] == "train-plum"
@@ -138,6 +139,47 @@ def test_a_trained_model_starts_its_evaluation_with_parameters_of_the_right_type
     (run,) = until(lambda: server.runs(EVALUATE, version=version), "an evaluation")
     assert (run.parameters["root"], run.parameters["model_id"]) == (str(tmp_path.resolve()), model)
     assert line_of(server.ended(run)).startswith(f"Failed: {tmp_path.resolve()}")
+
+
+def test_a_published_version_is_trained_on_and_the_model_measured_and_its_results_can_be_queried(
+    server: Served, demo_store: Path, tmp_path: Path
+) -> None:
+    root, training, evaluation = (
+        linked(demo_store, tmp_path / "store").resolve(),
+        tmp_path / "t.yaml",
+        tmp_path / "e.yaml",
+    )
+    training.write_text(
+        "model: {backbone: 'shipped:tiny/lmm', sam: 'shipped:tiny/sam_tiny.safetensors', spans: {heads: 4}, feedback: {heads: 4},"
+        " losses: {kl: 0}, trainable: {language: all}}\n"
+        "optimisation: {batch: 2, at_once: 2, steps: 2}\nvalidation: null\ntrackers: []\n"
+    )
+    evaluation.write_text("predictions: {limit: 4}\nlongest: 16\n")
+    with asking_for(server, TRAIN, config=str(training)), asking_for(server, EVALUATE, config=str(evaluation)):
+        with temporary_settings({PREFECT_API_URL: server.api}):
+            partonomy("publish", "--root", root, "--force")
+        (run,) = until(lambda: server.runs(TRAIN, root=str(root)), "a training")
+        told = line_of(server.ended(run))
+        assert told.startswith("Completed: trained plum-"), told
+        (run,) = until(lambda: server.runs(EVALUATE, root=str(root)), "an evaluation")
+        told = line_of(server.ended(run))
+    assert told.startswith("Completed: evaluated plum-"), told
+    assert "accuracy" in artifacts(server, run)["evaluation-report"]
+    with partonomy_data.open(root) as store:
+        sql = "SELECT model_id, version, n FROM evaluations WHERE metric = 'accuracy' AND question_type = 'all' AND slice = 'all'"
+        assert store.sql(sql).fetchall() == [(run.parameters["model_id"], current(root), 4)]
+        assert store.sql("SELECT count(DISTINCT question_id) FROM predictions").fetchall() == [(4,)]
+
+
+@contextmanager
+def asking_for(server: Served, deployment: str, **parameters: str) -> Iterator[None]:
+    """Other values of a deployment's parameters, for as long as that."""
+    found = server.client.read_deployment_by_name(deployment)
+    server.client.update_deployment(found.id, DeploymentUpdate(parameters={**found.parameters, **parameters}))
+    try:
+        yield
+    finally:
+        server.client.update_deployment(found.id, DeploymentUpdate(parameters=found.parameters))
 
 
 def test_a_refresh_is_scheduled_weekly(server: Served) -> None:
