@@ -52,7 +52,7 @@ class TinyConfig:
     captions_each: int = 5
     language_rate: float = 2e-3
     hidden_rate: float = 5e-3
-    grounding_steps: int = 2_750
+    grounding_steps: int = 3_250
     grounding_rates_fall_over: int = 4_000
     grounding_scenes: int = 6
     """In each of two processes."""
