@@ -59,6 +59,7 @@ bench: setup
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/explore.py
+	$(BIN)/python benchmarks/tiny_world.py
 
 soak: setup
 	$(BIN)/python -m pytest -m soak -o timeout=7200

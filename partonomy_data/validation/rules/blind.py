@@ -6,6 +6,7 @@ what gives it away. Trained attackers, and all questions, are for `partonomy aud
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from partonomy_data.questions.audit.assemble import assemble
 from partonomy_data.questions.audit.attack import attack_by_rule
 from partonomy_data.questions.audit.auditing import rows
 from partonomy_data.questions.audit.parquet_files import read_questions
+from partonomy_data.questions.audit.report import Row
 from partonomy_data.questions.audit.settings import AuditSettings
 from partonomy_data.store import parquet
 from partonomy_data.validation.subject import Subject
@@ -44,10 +46,18 @@ def _attacked(subject: Subject, drawn: pa.Table) -> dict[str, str]:
         table = assemble(read_questions([path]), "balanced questions", None)
     finally:
         path.unlink()
+    return beyond(rows(table, attack_by_rule(table, _SETTINGS), _SETTINGS))
+
+
+def beyond(found: Iterable[Row]) -> dict[str, str]:
+    """Of attackers on all questions, those that are right more often than chance, and how often.
+
+    Where every block is whole, they are at chance exactly, but for how shares are rounded: that is within chance.
+    """
     return {
         row.attacker: f"right in {row.accuracy:.1%} of {row.n:,} balanced questions; chance is {row.chance:.1%}"
-        for row in rows(table, attack_by_rule(table, _SETTINGS), _SETTINGS)
-        if row.slice == "all" and row.question_type == "all" and row.family_low > row.chance
+        for row in found
+        if row.slice == "all" and row.question_type == "all" and row.accuracy > row.chance and not row.within_chance
     }
 
 
