@@ -172,7 +172,7 @@ def main() -> None:
     from partonomy_data import relink
 
     with tempfile.TemporaryDirectory() as made:
-        _checked(run("partonomy demo --workers 1", Path(made)), 0, "partonomy demo")
+        _checked(run("partonomy demo --no-train --workers 1", Path(made)), 0, "partonomy demo")
         for page in PAGES:
             if not queries(page) and all(block.status is None for block in blocks(page)):
                 continue
