@@ -37,5 +37,6 @@ What next:
   {command} query{where} "SELECT part_category, round(frequency, 2) AS frequency FROM part_graph \\
       WHERE object_category = 'cat' ORDER BY frequency"
   {command} versions{where}
+  {command} explore{where}      # all of it in a browser
 The tables are also views in {root}/catalog.duckdb, for any DuckDB client. The photographs that were drawn are in {root}/demo.
 More questions that the tables answer: docs/queries.md"""
