@@ -78,11 +78,16 @@ class Batch:
     valid: Tensor
     """bool (P, 4h, 4w): false in the padding of the photographs."""
     choices: Choices | None = None
-    """For the loss `choice`."""
+    """For the loss `choice`. Each answer is its question's correct choice."""
 
     def __post_init__(self) -> None:
+        """Raises ValueError where its pieces don't fit each other."""
         if len(self.targets) != len(self.spans):
             raise ValueError(f"{len(self.targets)} masks for {len(self.spans)} spans")
+        if self.choices is not None and self.choices.correct.device.type == "cpu":
+            correct = [self.choices.rendered[place].ids for place in self.choices.correct.tolist()]
+            if correct != [one.ids for one in self.rendered]:
+                raise ValueError("an answer is not its question's correct choice")
 
     @property
     def embedded(self) -> bool:

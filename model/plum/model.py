@@ -69,17 +69,18 @@ class Plum(nn.Module):
         """
         wanted = self.config.losses
         features = self.backbone.features(batch.pictures)
-        states = self._windows(batch, features)
+        sums: dict[str, Tensor] = {}
+        if batch.choices is not None and wanted.choice > 0:
+            states, sums["choice"] = self._chosen(batch, batch.choices, features)
+        else:
+            states = self._windows(batch, features)
         told, answers = scoring.masks_of(batch.rendered, states.device)
-        sums = {
-            "lm": losses.language(self.backbone.logits(states[told]), scoring.targets_of(batch.rendered, states.device))
-        }
+        targets = scoring.targets_of(batch.rendered, states.device)
+        sums["lm"] = losses.language(self.backbone.logits(states[told]), targets)
         tokens = states[:, 1:]
         if self.extractor is not None:
             logits = self.extractor(tokens, answers)
             sums["span"] = losses.spans(logits[answers], batch.tags[answers], self.tag_weights)
-        if batch.choices is not None and wanted.choice > 0:
-            sums["choice"] = self._listwise(batch, batch.choices, features)
         if not len(batch.spans):
             return sums
         where = (batch.spans.row, batch.spans.first, batch.spans.last)
@@ -113,8 +114,11 @@ class Plum(nn.Module):
         found = read(self.backbone, rows, batch.picture_of.tolist(), batch.pictures, features, until=until)
         return scoring.windows(found.states, batch.rendered, found.skipped)
 
-    def _listwise(self, batch: Batch, choices: Choices, features: list[Tensor]) -> Tensor:
+    def _chosen(self, batch: Batch, choices: Choices, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The windows of the answers, and the listwise loss: each answer is one of its question's choices, and read as such."""
         of = batch.picture_of.tolist()
         texts = choices.rendered, choices.of.tolist()
-        scores = scoring.log_likelihoods(self.backbone, choices.prompts, batch.pictures, features, of, *texts)
-        return losses.listwise(scores, choices.of, choices.correct)
+        found = scoring.read_answers(self.backbone, choices.prompts, batch.pictures, features, of, *texts)
+        scores = scoring.likelihoods_of(self.backbone, found, choices.rendered)
+        longest = max(one.n_answer for one in batch.rendered)
+        return found[choices.correct, : 1 + longest], losses.listwise(scores, choices.of, choices.correct)

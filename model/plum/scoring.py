@@ -44,9 +44,28 @@ def log_likelihoods(
     A photograph is read once, then each prompt about it, then each answer to it. Each token's probability is taken in float32,
     and only at the answers' places. Raises ModelError for a text that is too long.
     """
+    return likelihoods_of(
+        backbone, read_answers(backbone, prompts, pictures, features, picture_of, answers, of), answers
+    )
+
+
+def read_answers(
+    backbone: Backbone,
+    prompts: Sequence[Prompt],
+    pictures: Sequence[Picture],
+    features: Sequence[Tensor],
+    picture_of: Sequence[int],
+    answers: Sequence[Rendered],
+    of: Sequence[int],
+) -> Tensor:
+    """The windows (M, 1 + A, hidden) of M answers; arguments and errors as in `log_likelihoods`."""
     backbone.check_length(max(len(one.ids) - 1 for one in answers))
     by = _whole if backbone.computes_again else _continued
-    window = by(backbone, prompts, pictures, features, picture_of, answers, of)
+    return by(backbone, prompts, pictures, features, picture_of, answers, of)
+
+
+def likelihoods_of(backbone: Backbone, window: Tensor, answers: Sequence[Rendered]) -> Tensor:
+    """Float32 (M,): the log-likelihoods of M answers by their windows."""
     told, _ = masks_of(answers, window.device)
     targets = targets_of(answers, window.device)
     each = backbone.logits(window[told]).log_softmax(-1).gather(1, targets[:, None])[:, 0]

@@ -34,12 +34,18 @@ def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
     """So many captions of a scene's subject, drawn by (seed, number); those that say more come later."""
     rng = generator(seed, "captions", number)
     subject = drawn.objects[0]
-    kinds = (_place, _presence, _at, _presence, _name, _place)
+    kinds = (_place, _presence, _at, _presence, _name, _presence)
     start = int(rng.integers(len(kinds)))
     # What a fresh category lacks can't be known.
     last = (_lacking if drawn.kind == "shared" else _at, _parts)
     said = [*(kinds[(start + place) % len(kinds)] for place in range(max(0, count - 2))), *last[-count:]]
     return [kind(subject, drawn, rng) for kind in said]
+
+
+def absent(subject: Seen, rng: np.random.Generator) -> str:
+    """A part that doesn't show: rather one that its category has than one that only others have."""
+    names = subject.lacking if subject.lacking and rng.random() < 0.6 else subject.foreign
+    return names[int(rng.integers(len(names)))]
 
 
 def listed(names: list[str], article: str = "a") -> str:
@@ -104,13 +110,11 @@ def _place(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     return _grounded(f"Where is the {part.name}?", answer, [(part.name, part.mask)])
 
 
-def _presence(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
+def _presence(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
     there = subject.parts
-    if subject.lacking and (not there or rng.random() < 0.5):
-        name = subject.lacking[int(rng.integers(len(subject.lacking)))]
+    if not there or rng.random() < 0.5:
+        name = absent(subject, rng)
         return Caption(f"Does the {subject.category} show a {name}?", f"No, it shows no {name}.")
-    if not there:
-        return _name(subject, drawn, rng)
     part = there[int(rng.integers(len(there)))]
     answer = f"Yes, it shows a {part.name}."
     return _grounded(f"Does the {subject.category} show a {part.name}?", answer, [(part.name, part.mask)])

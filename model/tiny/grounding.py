@@ -19,8 +19,9 @@ from model.plum.backbone import Backbone
 from model.plum.queries import QueryProjection
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import language, masks
+from model.tiny import choosing, language, masks
 from model.tiny.captions import Caption
+from model.tiny.choosing import Lists
 from model.tiny.descriptions import Describer
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
@@ -54,6 +55,7 @@ def loss_of(
     both: Both,
     drawn: Sequence[Drawn],
     said: Sequence[Sequence[Caption]],
+    to_choose: Sequence[Lists | None],
     config: losses.LossConfig,
     seed: int,
     *,
@@ -61,14 +63,16 @@ def loss_of(
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of scenes; beside what each part measures by itself, the mean IoU of masks of names in the decoder's cells.
 
-    Of each scene one mask by description, one by a point or box, and at most `named` of what its captions name.
+    `said` has the captions of each scene, `to_choose` its lists. Of each scene one mask by description, one by a point or box,
+    and at most `named` of what its captions name.
     """
     heard = language.hear(both.backbone, both.seen, drawn, said)
     batch = masks.batch_of(drawn, both.sizes, 1, 1, seed)
     embeddings = both.segmenter.encode(batch.pixels)
     loss, measured = masks.loss_of(both.segmenter, both.describer, both.head, batch, config, embeddings)
-    loss = loss + heard.loss
-    measured = {**measured, "tokens": heard.measured["tokens"], "seen": heard.measured["regions"]}
+    chosen, right = choosing.loss_of(both.backbone, heard, to_choose)
+    loss = loss + heard.loss + chosen
+    measured = {**measured, "tokens": heard.measured["tokens"], "seen": heard.measured["regions"], "chosen": right}
     rng = np.random.default_rng((seed, 1))
     wanted = [
         (number, *talk.named[int(place)])

@@ -60,6 +60,8 @@ class Invented:
 
     world: World
     looks: tuple[dict[str, Look], ...]
+    names: tuple[str, ...]
+    """Of parts: all that there could be in such a world."""
 
 
 def generator(*key: int | str) -> np.random.Generator:
@@ -94,7 +96,7 @@ def shared(seed: int) -> Invented:
         rng = generator(seed, "category", name)
         chosen = [parts[place] for place in rng.permutation(PARTS)]
         made.append(_category(name, chosen, rng))
-    return _together(seed, made)
+    return _together(seed, made, parts)
 
 
 def fresh(seed: int, number: int) -> Invented:
@@ -103,11 +105,12 @@ def fresh(seed: int, number: int) -> Invented:
     for place in range(FRESH):
         rng = generator(seed, "fresh", number, place)
         made.append(_category(None, None, rng))
-    return _together(seed, made)
+    return _together(seed, made, [said(outline) for outline in sorted({*BODIES, *LIMBS})])
 
 
-def _together(seed: int, made: Sequence[tuple[Category, dict[str, Look]]]) -> Invented:
-    return Invented(World(seed, tuple(category for category, _ in made)), tuple(looks for _, looks in made))
+def _together(seed: int, made: Sequence[tuple[Category, dict[str, Look]]], names: Sequence[str]) -> Invented:
+    world = World(seed, tuple(category for category, _ in made))
+    return Invented(world, tuple(looks for _, looks in made), tuple(names))
 
 
 def _category(

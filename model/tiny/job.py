@@ -22,7 +22,7 @@ from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import captions, grounding, language, masks, parts
+from model.tiny import captions, choosing, grounding, language, masks, parts
 from model.tiny.captions import Caption
 from model.tiny.descriptions import Describer
 from model.tiny.learning import Measured, Rates, Task, learn
@@ -154,7 +154,8 @@ def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
         first = (step * PROCESSES + rank) * config.grounding_scenes
         said = _said(config, drawn, first)
-        return grounding.loss_of(both, drawn, said, _MASKS, config.seed + first, named=config.named_each)
+        lists = [choosing.lists(scene, config.seed, first + place) for place, scene in enumerate(drawn)]
+        return grounding.loss_of(both, drawn, said, lists, _MASKS, config.seed + first, named=config.named_each)
 
     rates = Rates(config.grounding_hidden_rate, config.grounding_rate, config.warm_up, config.grounding_rates_fall_over)
     kinds, team = ("shared", "fresh"), (rank, PROCESSES)

@@ -46,6 +46,9 @@ class Heard:
     states: Tensor
     """(N, T, hidden)."""
     conversations: tuple[Conversation, ...]
+    pictures: tuple[Picture, ...]
+    features: list[Tensor]
+    """Of the photographs' patches."""
 
 
 def hear(backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]]) -> Heard:
@@ -67,7 +70,7 @@ def hear(backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Seq
     grid = math.isqrt(maps.shape[1])
     where, cells = regions.loss_of(head(maps.view(len(maps), grid, grid, -1)), regions.of(drawn, grid * SIDE))
     loss = losses.language(logits, targets) / len(targets) + where
-    return Heard(loss, {"tokens": right, "regions": cells}, states, tuple(talks))
+    return Heard(loss, {"tokens": right, "regions": cells}, states, tuple(talks), tuple(pictures), features)
 
 
 def loss_of(

@@ -41,6 +41,8 @@ class Seen:
     """Those that show, sorted by name."""
     lacking: tuple[str, ...]
     """Parts that its category has, and that don't show; sorted."""
+    foreign: tuple[str, ...]
+    """Names of parts that its category doesn't have, and others could."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def _seen(there: Invented, scene: Scene, instance: Instance) -> Seen:
         elif not mask.any():
             lacking.append(name)
     whole = np.isin(scene.labels, [label for label in instance.labels if label])
-    return Seen(category.name, whole, looks[category.slots[0].part], tuple(parts), tuple(lacking))
+    foreign = tuple(name for name in there.names if name not in labels)
+    return Seen(category.name, whole, looks[category.slots[0].part], tuple(parts), tuple(lacking), foreign)
 
 
 def _surfaces(there: Invented, labels: NDArray[np.uint8], instances: list[Instance]) -> dict[int, Surface]:

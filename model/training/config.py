@@ -40,6 +40,8 @@ class OptimisationConfig:
     """Its peak."""
     own_learning_rate: float | None = None
     """That of the weights that are PLUM's own and start from nothing; the same if not given."""
+    hidden_learning_rate: float | None = None
+    """That of the matrices of hidden layers, which then learn by Muon (`model.muon`); by AdamW as all else if not given."""
     warm_up: int = 100
     """Steps from 0 to the peak; from there it falls in a straight line to 0 at the last step."""
     betas: tuple[float, float] = (0.9, 0.95)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
 from torch import Tensor
 
 from model import settings
@@ -70,10 +70,24 @@ def train(
             # An answer without spans gives the mask decoder nothing to learn.
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
+        _refuse_cut_matrices(config, accelerator)
         _train(store, layout, config, accelerator, folder, final, quiet=quiet, measured=measured)
         accelerator.wait_for_everyone()
         accelerator.end_training()
         return final
+
+
+def _refuse_cut_matrices(config: TrainingConfig, accelerator: Accelerator) -> None:
+    """Raises ModelError where a process holds pieces of matrices, and Muon would need them whole."""
+    kind = accelerator.distributed_type
+    if config.optimisation.hidden_learning_rate is not None and kind in (
+        DistributedType.FSDP,
+        DistributedType.DEEPSPEED,
+    ):
+        raise ModelError(
+            f"optimisation.hidden_learning_rate asks for Muon, which needs whole matrices; {kind.value} cuts them",
+            mend="Leave it out",
+        )
 
 
 def _train(
@@ -137,19 +151,13 @@ def _run(
     )
     if optimisation.compute_again:
         plum.backbone.compute_again()
-    optimiser = torch.optim.AdamW(
-        loop.parameters_of(plum, optimisation),
-        optimisation.learning_rate,
-        optimisation.betas,
-        weight_decay=optimisation.weight_decay,
-    )
-    wrapped, prepared = accelerator.prepare(plum, optimiser)
+    wrapped, *prepared = accelerator.prepare(plum, *loop.optimisers_of(plum, optimisation))
     return loop.Run(
         config=config,
         accelerator=accelerator,
         plum=accelerator.unwrap_model(wrapped),
         wrapped=wrapped,
-        optimiser=prepared,
+        optimisers=prepared,
         feed=feed,
         folder=folder / "checkpoints",
         steps=optimisation.steps or max(1, round(optimisation.epochs * feed.per_epoch)),

@@ -11,7 +11,7 @@ import hashlib
 import math
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,9 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from model import muon
 from model.data.collate import Collated
 from model.plum import losses
 from model.plum.batch import counts
@@ -41,7 +43,7 @@ class Run:
     plum: Plum
     wrapped: nn.Module
     """The same model, as the processes share it."""
-    optimiser: Any
+    optimisers: Sequence[Any]
     feed: Feed
     folder: Path
     """Of its checkpoints."""
@@ -54,12 +56,28 @@ class Run:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def parameters_of(plum: Plum, config: OptimisationConfig) -> list[dict[str, Any]]:
-    """The weights that train, in two groups: the backbone's and SAM's, and those that are PLUM's own."""
+def optimisers_of(plum: Plum, config: OptimisationConfig) -> list[Optimizer]:
+    """AdamW; and Muon, where hidden matrices have a learning rate of their own."""
+    matrices: list[nn.Parameter] = []
+    if config.hidden_learning_rate is not None:
+        head = plum.backbone.plain.get_output_embeddings().weight
+        matrices = muon.hidden_matrices(plum, {id(head)})
+    groups = parameters_of(plum, config, {id(one) for one in matrices})
+    found: list[Optimizer] = [
+        torch.optim.AdamW(groups, config.learning_rate, config.betas, weight_decay=config.weight_decay)
+    ]
+    if matrices and config.hidden_learning_rate is not None:
+        found.append(muon.muon(matrices, config.hidden_learning_rate, config.weight_decay))
+        found[-1].param_groups[0]["peak"] = config.hidden_learning_rate
+    return found
+
+
+def parameters_of(plum: Plum, config: OptimisationConfig, left_out: Collection[int] = ()) -> list[dict[str, Any]]:
+    """The weights that train, in two groups: the backbone's and SAM's, and those that are PLUM's own; not those `left_out`."""
     own: list[Tensor] = []
     others: list[Tensor] = []
     for name, one in plum.named_parameters():
-        if one.requires_grad:
+        if one.requires_grad and id(one) not in left_out:
             fresh = name.startswith(("extractor.", "query.", "feedback."))
             (own if fresh else others).append(one)
     rate = config.own_learning_rate or config.learning_rate
@@ -129,7 +147,7 @@ def one_step(state: Run, step: Step) -> dict[str, float]:
         for name, value in found.items():
             sums[name] += float(value.detach())
     rate = rate_at(step.number, state.steps, optimisation.warm_up)
-    for group in state.optimiser.param_groups:
+    for group in (group for optimiser in state.optimisers for group in optimiser.param_groups):
         group["lr"] = group["peak"] * rate
     norm = accelerator.clip_grad_norm_(
         [one for one in state.wrapped.parameters() if one.requires_grad], optimisation.clip
@@ -138,8 +156,9 @@ def one_step(state: Run, step: Step) -> dict[str, float]:
         raise ModelError(
             f"the gradient is {float(norm)} at step {step.number}", where=_ids(step), mend="Lower the learning rate"
         )
-    state.optimiser.step()
-    state.optimiser.zero_grad(set_to_none=True)
+    for optimiser in state.optimisers:
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
     return _told(state, sums, shared, float(norm), optimisation.learning_rate * rate)
 
 
@@ -168,7 +187,7 @@ def save(state: Run, done: int, name: str, measured: dict[str, float] | None = N
         trains = {key for key, one in state.plum.named_parameters() if one.requires_grad}
         content = {
             "weights": {key: one.detach().cpu() for key, one in state.plum.state_dict().items() if key in trains},
-            "optimiser": state.optimiser.state_dict(),
+            "optimisers": [one.state_dict() for one in state.optimisers],
         }
         about = {**state.about, "step": done, "best": state.best, "waited": state.waited, "measured": measured or {}}
         checkpoints.save(state.folder, name, content, about)
@@ -189,7 +208,8 @@ def restore(state: Run, found: checkpoints.Checkpoint) -> int:
     trains = {name for name, one in state.plum.named_parameters() if one.requires_grad}
     if surplus or trains & set(missing):
         raise ModelError("the checkpoint's weights are not this model's", where=str(found.folder))
-    state.optimiser.load_state_dict(content["optimiser"])
+    for optimiser, kept in zip(state.optimisers, content["optimisers"], strict=True):
+        optimiser.load_state_dict(kept)
     state.best, state.waited = float(found.about["best"]), int(found.about["waited"])
     return found.step
 

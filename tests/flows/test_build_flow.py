@@ -31,6 +31,7 @@ def test_the_flow_publishes_what_the_library_does(tmp_path: Path) -> None:
     assert not (tmp_path / "flow" / "work" / "emitted").exists()
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_shards_may_be_done_by_a_cluster(tmp_path: Path) -> None:
     """By workers of this machine; what is not there is refused in a line."""

@@ -253,6 +253,9 @@ def test_a_batch_keeps_as_many_masks_as_spans_and_moves_whole(llava: Callable[..
     batch = batch_of(llava(), choices=True)
     with pytest.raises(ValueError, match="5 masks for 6 spans"):
         replace(batch, targets=batch.targets[:5])
+    assert batch.choices is not None
+    with pytest.raises(ValueError, match="not its question's correct choice"):
+        replace(batch, choices=replace(batch.choices, correct=batch.choices.correct.flip(0)))
     there = batch.to(torch.device("meta"))
     assert there.choices is not None
     moved = [there.pixels, there.picture_of, there.spans.row, there.spans.step, there.tags, there.targets, there.valid]

@@ -54,12 +54,17 @@ def trained(folder: Path, **settings: Any) -> Plum:
 
 @dataclass(frozen=True)
 class Told:
-    """An answer about one of the photographs, the parts that it names as they stand in it, and its choices, right one first."""
+    """An answer about one of the photographs, the parts that it names as they stand in it, and what could be chosen instead."""
 
     photograph: int
     answer: str
     named: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The right one first."""
+        return (self.answer, *self.instead)
 
     @property
     def spans(self) -> list[tuple[int, int]]:
@@ -74,10 +79,10 @@ class Told:
 
 #: Answers with two spans, none, one and three, about two photographs.
 TOLD = (
-    Told(0, "It has a front wheel, and a tail.", ("front wheel", "tail"), ("It has a tail.", "It has a wing.")),
-    Told(1, "It has none of these.", (), ("It has none.", "A mug.", "The handle bar of the bicycle")),
-    Told(1, "A saddle", ("saddle",), ("A saddle", "Two pedals and a saddle")),
-    Told(0, "The legs, the left foot and the wing are visible.", ("legs", "left foot", "wing"), ("Legs", "Foot")),
+    Told(0, "It has a front wheel, and a tail.", ("front wheel", "tail"), ("It has a wing.",)),
+    Told(1, "It has none of these.", (), ("A mug.", "The handle bar of the bicycle")),
+    Told(1, "A saddle", ("saddle",), ("Two pedals and a saddle",)),
+    Told(0, "The legs, the left foot and the wing are visible.", ("legs", "left foot", "wing"), ("Foot",)),
 )
 
 

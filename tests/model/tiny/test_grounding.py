@@ -11,7 +11,7 @@ from model.plum import pictures, sam
 from model.plum.backbone import Backbone
 from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import captions, grounding, language, masks, parts, scenes
+from model.tiny import captions, choosing, grounding, language, masks, parts, scenes
 from model.tiny.grounding import Both
 
 DICE = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
@@ -37,8 +37,9 @@ def test_names_ask_for_the_masks_of_what_they_name(both: Both, monkeypatch: pyte
         return of_masks(decoded, given, config)
 
     monkeypatch.setattr(masks, "of_masks", kept)
-    _, measured = grounding.loss_of(both, drawn, said, DICE, 1, named=4)
-    assert set(measured) == {"iou", "found", "regions", "tokens", "seen", "named"}
+    lists = [choosing.lists(one, 5, number) for number, one in enumerate(drawn)]
+    _, measured = grounding.loss_of(both, drawn, said, lists, DICE, 1, named=4)
+    assert set(measured) == {"iou", "found", "regions", "tokens", "seen", "named", "chosen"}
     named = asked[-1]
     assert len(named.prompts) == sum(min(4, sum(len(one.named) for one in talk)) for talk in said)
     _, placements = pictures.prepare_all([one.image for one in drawn], both.sizes)
@@ -68,7 +69,7 @@ def test_both_parts_learn_from_the_masks_of_names(both: Both) -> None:
     both.query(heard.states, torch.tensor([0]), torch.tensor([first]), torch.tensor([last])).sum().backward()
     assert reached(both) == {"backbone", "query"}
     both.zero_grad()
-    grounding.loss_of(both, drawn, said, DICE, 1, named=4)[0].backward()
+    grounding.loss_of(both, drawn, said, [None, None], DICE, 1, named=4)[0].backward()
     assert reached(both) == {"backbone", "segmenter", "seen", "describer", "head", "query"}
 
 

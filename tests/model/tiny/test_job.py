@@ -49,10 +49,6 @@ def first_stage(folder: Path) -> None:
     torch.set_num_threads(threads)
 
 
-def write_settings(folder: Path) -> None:
-    (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
-
-
 def same(left: Path, right: Path) -> bool:
     """Whether two runs came to the same weights by the same steps."""
     names = ("sam_tiny.safetensors", "lmm/model.safetensors", "lmm/tokenizer.json", "pretraining.jsonl")
@@ -119,7 +115,7 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) ->
 def test_the_log_has_each_task(made: Path) -> None:
     lines = [json.loads(line) for line in (made / "pretraining.jsonl").read_text().splitlines()]
     assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3), ("both", 2)]
-    assert lines[-1].keys() >= {"loss", "iou", "found", "named", "tokens", "regions", "seen"}
+    assert lines[-1].keys() >= {"loss", "iou", "found", "named", "tokens", "regions", "seen", "chosen"}
 
 
 def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
@@ -135,26 +131,10 @@ def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
     ]
 
 
-def test_both_parts_learn_alone(tmp_path: Path) -> None:
-    first_stage(tmp_path)
-    for task in ("masks", "captions"):
-        losses = [json.loads(line)["loss"] for line in (tmp_path / f"{task}.jsonl").read_text().splitlines()]
-        assert len(losses) == 4
-        assert min(losses[2:]) < losses[0]
-
-
-def test_tasks_one_after_the_other_or_at_once_come_to_the_same(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_run_that_was_cut_short_goes_on(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first_stage(tmp_path / "parts.run")
-    told = [line for line in capsys.readouterr().err.splitlines() if ": step " in line]
-    assert [line.split(",")[0] for line in told] == ["masks: step 4 of 4", "captions: step 4 of 4"]
-    write_settings(tmp_path / "parts.run")
-    assert same(job.pretrain(tmp_path / "parts", CONFIG), made)
-
-
-def test_a_run_that_was_cut_short_goes_on(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed in step 3, with a state of after step 2 and a log that says more."""
+    """Killed in step 3, with a state of after step 2 and a log that says more; the tasks of the first stage one by one."""
     folder = tmp_path / "parts.run"
     monkeypatch.setattr("model.tiny.learning._SAVED", 2)
     loss_of = masks.loss_of
@@ -164,14 +144,21 @@ def test_a_run_that_was_cut_short_goes_on(made: Path, tmp_path: Path, monkeypatc
             raise KeyboardInterrupt
         return loss_of(*given)
 
-    count = [True, False, False]
+    count = [False, False, True, False, False]
     monkeypatch.setattr(masks, "loss_of", killed)
     with pytest.raises(KeyboardInterrupt):
         first_stage(folder)
     with (folder / "masks.jsonl").open("a") as log:
         log.write("what came after")
+    first_stage(folder)
+    told = [line for line in capsys.readouterr().err.splitlines() if ": step " in line]
+    assert [line.split(",")[0] for line in told] == ["masks: step 4 of 4", "captions: step 4 of 4"]
+    for task in ("masks", "captions"):
+        losses = [json.loads(line)["loss"] for line in (folder / f"{task}.jsonl").read_text().splitlines()]
+        assert len(losses) == 4
+        assert min(losses[2:]) < losses[0]
     (folder / "meeting").write_text("of processes that are gone")
-    write_settings(folder)
+    (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
     assert same(job.pretrain(tmp_path / "parts", CONFIG), made)
 
 

@@ -66,7 +66,7 @@ def test_captions_say_what_is_true(kind: str) -> None:
         one = scenes.draw(7, number, kind)
         subject = one.objects[0]
         there = {part.name: part.mask for part in subject.parts}
-        known = sorted({*there, *subject.lacking}, key=len, reverse=True)
+        known = sorted({*there, *subject.lacking, *subject.foreign}, key=len, reverse=True)
         for caption in captions.captions(one, 7, number, 7):
             for start, end, mask in caption.named:
                 shown = {(part.name, part.mask.tobytes()) for part in one.objects[0].parts}
@@ -85,7 +85,9 @@ def test_captions_say_what_is_true(kind: str) -> None:
                 assert f"at the {places.pop()} of" in caption.question
             elif caption.question.startswith("Does"):
                 kinds.add(caption.answer.split()[0])
-                assert named <= (set(there) if caption.answer.startswith("Yes") else set(subject.lacking))
+                lacks = {*subject.lacking, *subject.foreign}
+                assert not lacks & set(there)
+                assert named <= (set(there) if caption.answer.startswith("Yes") else lacks)
                 assert len(named) == 1
             elif "missing" in caption.question:
                 kinds.add("missing")

@@ -13,7 +13,7 @@ from model.training import checkpoints
 
 
 def saved(folder: Path, step: int, name: str | None = None) -> Path:
-    state = {"weights": {"a": torch.full((2,), float(step))}, "optimiser": {"state": {}, "param_groups": []}}
+    state = {"weights": {"a": torch.full((2,), float(step))}, "optimisers": [{"state": {}, "param_groups": []}]}
     return checkpoints.save(folder, name or checkpoints.name_of(step), state, {"step": step, "best": 1.0})
 
 

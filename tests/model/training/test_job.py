@@ -22,7 +22,7 @@ from tests.model.training.runs import PROJECT, in_one_thread, lines, small, trai
 
 
 def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: Path, tmp_path: Path) -> None:
-    config = small(backbone, steps=6)
+    config = small(backbone, steps=6, optimisation={"hidden_learning_rate": 1e-3})
     assert trained(root, config, tmp_path / "killed", dies=3) == -9
     assert not (tmp_path / "killed").exists()
     for name in ("whole", "killed"):

@@ -55,7 +55,7 @@ def state_of(root: Path, config: TrainingConfig, folder: Path) -> loop.Run:
     accelerator = Accelerator(cpu=True)
     optimiser = torch.optim.SGD(loop.parameters_of(plum, config.optimisation), 0.0)
     wrapped, optimiser = accelerator.prepare(plum, optimiser)
-    return loop.Run(config, accelerator, plum, wrapped, optimiser, feed, folder, 4, {})
+    return loop.Run(config, accelerator, plum, wrapped, [optimiser], feed, folder, 4, {})
 
 
 def test_a_step_is_the_same_however_it_is_dealt(root: Path, backbone: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_step_is_the_same_however_it_is_dealt(root: Path, backbone: Path, tmp_
         config = without_chance(small(backbone, optimisation={"batch": 6, "at_once": at_once, "clip": 1e9}))
         state = state_of(root, config, tmp_path)
         kept = []
-        state.optimiser.step = lambda state=state, kept=kept: kept.append(
+        state.optimisers[0].step = lambda state=state, kept=kept: kept.append(
             {name: one.grad.clone() for name, one in state.plum.named_parameters() if one.grad is not None}
         )
         step = next(iter(state.feed.steps(0, 1)))
@@ -77,6 +77,20 @@ def test_a_step_is_the_same_however_it_is_dealt(root: Path, backbone: Path, tmp_
         assert others.keys() == gradients.keys()
         for name, one in gradients.items():
             assert torch.allclose(others[name], one, rtol=1e-3, atol=1e-5), name
+
+
+def test_muon_takes_hidden_matrices_and_adamw_the_rest(backbone: Path) -> None:
+    config = small(backbone, optimisation={"hidden_learning_rate": 3e-3})
+    plum = saving.build(config.model)
+    adam, muon = loop.optimisers_of(plum, config.optimisation)
+    assert (type(adam), type(muon)) == (torch.optim.AdamW, torch.optim.Muon)
+    assert [group["peak"] for group in muon.param_groups] == [3e-3]
+    by_adam, by_muon = ([one for group in rule.param_groups for one in group["params"]] for rule in (adam, muon))
+    assert {one.ndim for one in by_muon} == {2}
+    assert len({*map(id, by_adam), *map(id, by_muon)}) == len(by_adam) + len(by_muon)
+    assert {*map(id, by_adam), *map(id, by_muon)} == {id(one) for one in plum.parameters() if one.requires_grad}
+    assert id(plum.query.mlp[0].weight) in set(map(id, by_muon))
+    assert [type(one) for one in loop.optimisers_of(plum, small(backbone).optimisation)] == [torch.optim.AdamW]
 
 
 def test_a_sample_that_cant_be_shown_whole_is_counted_and_the_rest_is_learnt(
