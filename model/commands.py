@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model.plum.errors import ModelError
 from model.stored import folder_of
 from partonomy_data.store.layout import Layout, new_run_id
 from partonomy_data.store.remote.copies import version_here
+
+if TYPE_CHECKING:
+    from model.evaluation.job import EvaluationConfig
 
 
 def train(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:
@@ -52,17 +56,36 @@ def evaluate(
     dry_run: bool = False,
     report: Path | None = None,
     swap: bool = False,
+    general: str | None = None,
+    images: Path | None = None,
+    against: str | None = None,
 ) -> str:
     """Measures a model, predictions in a file, or a baseline, and gives the main metrics as a table. Raises ModelError.
 
     `budget` caps what a model behind a server may cost; with `dry_run`, says what it would. In the place of a model, `report`
-    names a folder of predictions whose metrics and reports are made again.
+    names a folder of predictions whose metrics and reports are made again. `general` names a general set, `images` its
+    photographs, `against` a second model for it.
     """
     import sys
 
     from model.evaluation import job
     from model.evaluation.people import job as people
 
+    if general is not None:
+        others = {
+            "split": split,
+            "version": version,
+            "budget": budget,
+            "dry-run": dry_run,
+            "report": report,
+            "swap": swap,
+        }
+        refused = next((name for name, value in others.items() if value), None)
+        if refused is not None:
+            raise ModelError(f"--{refused} has no meaning for a general set", where="--general", mend="Leave it out")
+        return _general(root, model, general, images, against, job.limited(job.from_file(config), limit, None))
+    if images is not None or against is not None:
+        raise ModelError("--images and --against are of --general", mend="Give --general, or leave them out")
     if (model is None) == (report is None):
         raise ModelError(
             "nothing is named to be measured", mend="Give --model, or --report with a folder of predictions"
@@ -89,6 +112,23 @@ def evaluate(
     from model.evaluation import swapping
 
     return f"{text}\n\n{swapping.as_text(swapping.swap(root, model, wanted, version=version))}"
+
+
+def _general(
+    root: Path, model: str | None, general: str, images: Path | None, against: str | None, wanted: EvaluationConfig
+) -> str:
+    """Asks a model, and another beside it, a general set, and gives the metrics as a table. Raises ModelError."""
+    import sys
+
+    from model.evaluation.general import job
+
+    if model is None or images is None:
+        raise ModelError("a general set needs --model and --images", where="--general", mend="Give both")
+
+    def told(name: str, done: int) -> None:
+        print(f"{name}: {done} rows", file=sys.stderr)
+
+    return job.evaluate(root, model, general, images, wanted, against=against, told=told).text()
 
 
 def ablate(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:

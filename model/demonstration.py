@@ -18,7 +18,7 @@ from model.training.config import TrainingConfig, ValidationConfig
 from model.training.job import train
 
 #: Steps that two cores take in a minute, about; and questions that are asked afterwards.
-STEPS: Final = 40
+STEPS: Final = 60
 QUESTIONS: Final = 40
 #: Steps of which the loss is told: the mean of so many before.
 _POINTS: Final = 6

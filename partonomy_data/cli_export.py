@@ -22,7 +22,8 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", help="coco (objects and parts), llava or partonomy (questions), hf (photographs with both)."
+            "--format",
+            help="coco (objects and parts), llava, partonomy or lmms-eval (questions), hf (photographs with both).",
         ),
     ],
     version: Version = None,
@@ -35,13 +36,13 @@ def export(
     ] = None,
     state: State = None,
 ) -> None:
-    """Writes a version for other tools: COCO as PACO extends it, LLaVA's or PARTONOMY's JSON, or a folder for `datasets`."""
+    """Writes a version for other tools: COCO as PACO extends it, LLaVA's or PARTONOMY's JSON, for `datasets`, for lmms-eval."""
     from partonomy_data.console import Bar
     from partonomy_data.export import write
 
     given = settings.pairs(images or [], "--images")
     with Bar() as bar:
         done = write(root, form, out, version=version, split=split, images=given, state=state, progress=bar)
-    unit = {"coco": "annotations", "hf": "photographs"}.get(form, "questions")
+    unit = {"coco": "annotations", "hf": "photographs", "lmms-eval": "documents"}.get(form, "questions")
     for name, count in done.files.items():
         print(f"{out / name}: {count:,} {unit}")

@@ -61,7 +61,8 @@ def evaluate(
         str | None,
         typer.Option(
             help="A trained model (its folder, or its name in the store), api:NAME behind a server, a .jsonl file of"
-            " predictions, or a baseline: random, oracle, frequent, blind, whole-object, mean-location, nearest, color,"
+            " predictions, hf:NAME for a language model that sees as it is (a folder, or one of the local cache of Hugging"
+            " Face), or a baseline: random, oracle, frequent, blind, whole-object, mean-location, nearest, color,"
             " sam-box:MODEL, sam-point:MODEL; human writes a page for people, human:FILE takes in what it saved"
         ),
     ] = None,
@@ -89,12 +90,24 @@ def evaluate(
             help="Ask balanced questions again with the photograph of a sister question: does the answer follow?",
         ),
     ] = False,
+    general: Annotated[
+        str | None,
+        typer.Option(
+            help="In the place of the store's questions, a general set in its official file: pope:FILE, textvqa:FILE or"
+            " gqa:FILE. What does fine-tuning cost?"
+        ),
+    ] = None,
+    images: Annotated[Path | None, typer.Option(help="The folder of its photographs.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="A second model for it, such as what was fine-tuned: the difference is told.")
+    ] = None,
     state: State = None,
 ) -> None:
     """Measures a model on the questions of a split: choices, masks, names; with intervals, by type and slice."""
     command = _found("evaluate")
     chosen = {"model": model, "split": split, "version": version, "config": config, "limit": limit}
-    print(command(local(root, state), **chosen, budget=budget, dry_run=dry_run, report=report, swap=swap))
+    chosen |= {"budget": budget, "dry_run": dry_run, "report": report, "swap": swap}
+    print(command(local(root, state), **chosen, general=general, images=images, against=against))
 
 
 def ablate(

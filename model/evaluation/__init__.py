@@ -4,7 +4,7 @@ asking             what a model is asked, and what it gives
 questions          the questions of a split
 protocol           how a question is asked, and what is kept of what comes of it
 predicting         a model's predictions on a split, into the store
-adapters           PLUM, models behind a server, and baselines
+adapters           PLUM, language models that see as they are, models behind a server, and baselines
 candidates         all that can be measured, by what it is called
 saved              predictions that were made elsewhere, in a file
 agreement          IoU by part, as predictions are kept with it
@@ -32,6 +32,7 @@ comparing          two models on the same questions, and the same draws
 gaps               a split out of the distribution beside the one within it
 
 measuring          from predictions in the store to metrics in the store
+general            general vision-language sets, before and after fine-tuning
 people             the same questions answered by people, and their keys judged
 ablation           models that differ in one thing, compared
 report             what the metrics come to, for people

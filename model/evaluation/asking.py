@@ -64,6 +64,8 @@ class Said:
 
     text: str
     parts: tuple[Part, ...]
+    masked: bool = True
+    """False of a model that makes no masks at all: none is then missing, and its text alone is measured."""
 
 
 class Model(Protocol):

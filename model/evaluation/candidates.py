@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Final, Literal
 
-from model.evaluation.adapters import interventions, masking, prompted
+from model.evaluation.adapters import hugging_face, interventions, masking, prompted
 from model.evaluation.adapters.baselines import Oracle, Random
 from model.evaluation.adapters.blind import Frequent, Learned
+from model.evaluation.adapters.hugging_face import DType
 from model.evaluation.adapters.masking import Masking
 from model.evaluation.adapters.plum import PlumModel
 from model.evaluation.asking import Model
@@ -28,21 +29,31 @@ _URIS: Final = """SELECT i.source, min(i.uri) FROM questions q JOIN images i ON 
 
 
 def load(
-    layout: Layout, store: Store, model: str | Path, predictions: PredictionConfig, *, longest: int, sam_size: str
+    layout: Layout,
+    store: Store,
+    model: str | Path,
+    predictions: PredictionConfig,
+    *,
+    longest: int,
+    sam_size: str,
+    dtype: DType = "float32",
 ) -> tuple[Model, str]:
     """What is to be measured, and a digest of its content where its name doesn't say it all. Raises ModelError if there is none.
 
-    `longest`: tokens of an answer in a model's own words. `sam_size`: of an official checkpoint of SAM.
+    `longest`: tokens of an answer in a model's own words. `sam_size`: of an official checkpoint of SAM. `dtype`: of
+    the weights of `hf:NAME`.
     """
     name = str(model)
     if name in BASELINES:
         return _baseline(layout, store, name, predictions), ""
     kind, _, place = name.partition(":")
+    if name.startswith(hugging_face.PREFIX):
+        return hugging_face.loaded(place, longest, dtype)
     if kind in PROMPTED and place:
         folder = Path(place) if Path(place).is_file() else folder_of(layout, place)
         way = prompted.loaded(folder, sam_size, PROMPTED[kind])
         return Masking(f"{kind}-{folder.stem}", store, way), _digest(folder, sam_size)
-    others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}"
+    others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}; or hf:NAME"
     plain, done_to_it = interventions.split(name) if not Path(name).is_dir() else (name, "")
     folder = folder_of(layout, plain, others)
     loaded = saving.from_pretrained(folder).plum

@@ -11,6 +11,8 @@ from model import settings
 from model.evaluation import candidates, measuring, predicting
 from model.evaluation.adapters import api
 from model.evaluation.adapters.api import ApiConfig
+from model.evaluation.adapters.hugging_face import DType
+from model.evaluation.general.config import GeneralConfig
 from model.evaluation.measuring import Measured
 from model.evaluation.people import job as people
 from model.evaluation.predicting import PredictionConfig
@@ -52,8 +54,12 @@ class EvaluationConfig:
     """Tokens of an answer in the model's own words."""
     sam_size: str = "vit_b"
     """Of an official checkpoint of SAM (`--model sam-box:FILE`)."""
+    dtype: DType = "float32"
+    """Of the weights of a model that `transformers` loads as it is (`--model hf:NAME`)."""
     api: ApiConfig = field(default_factory=ApiConfig)
     """How a model behind a server is asked (`--model api:NAME`)."""
+    general: GeneralConfig = field(default_factory=GeneralConfig)
+    """How the questions of a general set are asked (`--general`)."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,9 @@ def _predicted(
             done = predicting.run(store, layout, asked, together, about=config.api.digest(), told=told)
             notes = tuple(api.account(client).splitlines())
         return _Predictions(asked.name, asks, dict(done.left_out), notes=notes)
-    loaded, about = candidates.load(layout, store, model, asks, longest=config.longest, sam_size=config.sam_size)
+    loaded, about = candidates.load(
+        layout, store, model, asks, longest=config.longest, sam_size=config.sam_size, dtype=config.dtype
+    )
     done = predicting.run(store, layout, loaded, asks, about=about, told=told)
     return _Predictions(loaded.name, asks, dict(done.left_out))
 
@@ -208,7 +216,7 @@ def as_text(evaluated: Evaluated) -> str:
     told = [
         f"{evaluated.model_id} on {evaluated.split} of version {evaluated.version}: {evaluated.measured.n} questions"
     ]
-    told += ["", *_aligned(table), ""]
+    told += ["", *aligned(table), ""]
     told += evaluated.measured.problems[:3]
     told += evaluated.notes
     if evaluated.left_out:
@@ -229,7 +237,8 @@ def _cell(row: dict[str, Any] | None, interval: bool) -> str:
     return f"{row['value']:.3f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: its first column to the left, the others to the right."""
     widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
     return [
         "  ".join(

@@ -35,7 +35,7 @@ _NEEDS: Final[Mapping[str, Mapping[str, str]]] = {
         "choices": "choice IS NOT NULL OR scores IS NOT NULL",
         "objects": "object_choice IS NOT NULL",
         "generation": "text IS NOT NULL",
-        "names": "text IS NOT NULL",
+        "names": "text IS NOT NULL AND spans IS NOT NULL",
         "masks": "masks IS NOT NULL",
         "boundary": "masks IS NOT NULL",
     },

@@ -143,6 +143,8 @@ def _add_masks(
 
 def _said(said: Said, sample: Sample, names: Mapping[str, str], of: Mapping[tuple[int, int], str]) -> Row:
     """The columns of a text with masks: one for each mention of a part, in the text's order."""
+    if not said.masked:
+        return {"text": said.text}
     spans = [_span(said.text, (part.start, part.end), names, of) for part in said.parts]
     made = [masks.from_bitmap(sample.view.back(part.mask)) for part in said.parts]
     true = {

@@ -89,7 +89,9 @@ def swap(
     """
     layout, asks = Layout(root.expanduser().absolute()), config.predictions
     with open_store(layout.root, version) as store:
-        loaded, _ = candidates.load(layout, store, model, asks, longest=config.longest, sam_size=config.sam_size)
+        loaded, _ = candidates.load(
+            layout, store, model, asks, longest=config.longest, sam_size=config.sam_size, dtype=config.dtype
+        )
         if loaded.name == "oracle":
             raise ModelError("the oracle looks at no photograph, so that none can be exchanged", where=str(model))
         posed = predicting.pose(store, layout, replace(asks, limit=None))

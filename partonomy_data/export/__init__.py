@@ -6,6 +6,7 @@ coco_attributes  its attributes
 llava            questions as LLaVA's conversations
 partonomy        questions in the JSON of PARTONOMY's authors
 hugging_face     photographs with all that is known of them, for `datasets`
+lmms_eval        questions as tasks of lmms-eval
 pictures         what a question shows, as a file
 photographs      where photographs lie
 slices           splits, and questions in slices
@@ -25,7 +26,7 @@ from typing import Any, Final
 from partonomy_data.errors import UsageError
 
 #: The formats, as the command line names them.
-FORMATS: Final = ("coco", "llava", "partonomy", "hf")
+FORMATS: Final = ("coco", "llava", "partonomy", "hf", "lmms-eval")
 #: Memory and processors of DuckDB; what it needs beyond that memory goes to disk.
 _MEMORY: Final = "1GB"
 _THREADS: Final = 4
@@ -38,7 +39,7 @@ class Exported:
     version: str
     out: Path
     files: Mapping[str, int]
-    """File, relative to `out` → its annotations (coco), questions (llava, partonomy) or photographs (hf)."""
+    """File, relative to `out` → its annotations (coco), questions (llava, partonomy), photographs (hf), documents (lmms-eval)."""
 
 
 def write(
@@ -60,7 +61,7 @@ def write(
     """
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", mend=f"Choose one of {', '.join(FORMATS)}")
-    from partonomy_data.export import coco, hugging_face, llava, partonomy
+    from partonomy_data.export import coco, hugging_face, llava, lmms_eval, partonomy
     from partonomy_data.export.folder import new_folder
     from partonomy_data.photographs import places
     from partonomy_data.store.query import Limits
@@ -78,8 +79,8 @@ def write(
             if form == "coco":
                 files = coco.write(store, folder, split, progress)
             else:
-                writers = {"llava": llava.write, "partonomy": partonomy.write, "hf": hugging_face.write}
-                files = writers[form](store, folder, split, found, progress)
+                writers = {"llava": llava, "partonomy": partonomy, "hf": hugging_face, "lmms-eval": lmms_eval}
+                files = writers[form].write(store, folder, split, found, progress)
             return Exported(store.version, out, files)
 
 

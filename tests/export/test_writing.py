@@ -112,7 +112,7 @@ def test_a_folder_made_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     assert not list((tmp_path / "out").iterdir())
 
 
-@pytest.mark.parametrize("form", ["llava", "partonomy", "hf"])
+@pytest.mark.parametrize("form", ["llava", "partonomy", "hf", "lmms-eval"])
 def test_a_missing_photograph_is_one_line_and_nothing_is_left(small: Small, tmp_path: Path, form: str) -> None:
     copy = tmp_path / "photographs"
     shutil.copytree(small.photographs, copy)
@@ -135,7 +135,7 @@ def test_photographs_whose_folder_is_not_known_are_one_line(small: Small, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--format", "voc"], "there is no format 'voc'. Choose one of coco, llava, partonomy, hf."),
+        (["--format", "voc"], "there is no format 'voc'. Choose one of coco, llava, partonomy, hf, lmms-eval."),
         (["--format", "coco", "--split", "dev"], "has no split 'dev'. It is one of train."),
         (["--format", "coco", "--images", "paco=/nowhere"], "--images paco=/nowhere: there is no such folder."),
         (["--format", "llava", "--images", "paco"], "--images 'paco' is not NAME=PATH."),
