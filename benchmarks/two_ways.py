@@ -82,8 +82,9 @@ class World:
         def work(number: int) -> dict[str, float]:
             told = plain_loop.backward(plum, teacher, talks[number], Shared())
             torch.nn.utils.clip_grad_norm_([one for one in plum.parameters() if one.requires_grad], 1.0)
-            run.optimiser.step()
-            run.optimiser.zero_grad(set_to_none=True)
+            for optimiser in run.optimisers:
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
             return told
 
         return work
@@ -100,8 +101,7 @@ class World:
         optimisation = OptimisationConfig(batch=self.size.batch, at_once=self.size.at_once, warm_up=1)
         config = TrainingConfig(model=self.plum.config, optimisation=optimisation, validation=None, trackers=())
         accelerator = Accelerator(cpu=True)
-        optimiser = torch.optim.AdamW(loop.parameters_of(self.plum, optimisation), optimisation.learning_rate)
-        wrapped, prepared = accelerator.prepare(self.plum, optimiser)
+        wrapped, *prepared = accelerator.prepare(self.plum, *loop.optimisers_of(self.plum, optimisation))
         nothing: Any = None
         return loop.Run(config, accelerator, self.plum, wrapped, prepared, nothing, Path(), steps, {})
 
@@ -156,7 +156,7 @@ class World:
         run = self._run(1)
         kept: dict[str, Tensor] = {}
         run.config = _unclipped(run.config)
-        run.optimiser.optimizer.register_step_pre_hook(lambda *_: kept.update(self._gradients()))
+        run.optimisers[0].optimizer.register_step_pre_hook(lambda *_: kept.update(self._gradients()))
         collator = Collator(plum)
         told = loop.one_step(run, Step(0, 0, [collator(one) for one in passes]))
         least = 1e-4 * sum(float(one.square().sum()) for one in expected.values()) ** 0.5

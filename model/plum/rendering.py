@@ -118,6 +118,10 @@ class Renderer:
         of_answer = np.clip(offsets[n:] - len(before), 0, len(answer))
         return Rendered((*ids, self.end_id), n, len(ids) - n, answer, of_answer)
 
+    def offsets(self, prompt: Prompt) -> Offsets:
+        """int64 (T, 2): the characters of a prompt's text that each of its tokens stands for, [start, end)."""
+        return np.asarray(self._tokenized(prompt.text)["offset_mapping"], np.int64)
+
     def text_of(self, ids: Sequence[int]) -> tuple[str, Offsets]:
         """The text of ids that a model generated, blanks at its start left out, and for each id its characters, [start, end).
 

@@ -20,14 +20,20 @@ _ACROSS: Final = ("left", "middle", "right")
 _DOWN: Final = ("top", "center", "bottom")
 
 
+#: A name in a text: its characters [start, end), and the mask (h, w) of what it names.
+Named = tuple[int, int, NDArray[np.bool_]]
+
+
 @dataclass(frozen=True)
 class Caption:
     """A question about a scene, and its answer."""
 
     question: str
     answer: str
-    named: tuple[tuple[int, int, NDArray[np.bool_]], ...] = field(default=(), compare=False)
-    """What the answer names and the photograph shows: its characters [start, end), and its mask (h, w)."""
+    named: tuple[Named, ...] = field(default=(), compare=False)
+    """What the answer names and the photograph shows."""
+    asked: tuple[Named, ...] = field(default=(), compare=False)
+    """What the question names; the mask of what doesn't show is empty."""
 
 
 def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
@@ -42,9 +48,9 @@ def captions(drawn: Drawn, seed: int, number: int, count: int) -> list[Caption]:
     return [kind(subject, drawn, rng) for kind in said]
 
 
-def absent(subject: Seen, rng: np.random.Generator) -> str:
-    """A part that doesn't show: rather one that its category has than one that only others have."""
-    names = subject.lacking if subject.lacking and rng.random() < 0.6 else subject.foreign
+def absent(subject: Seen, rng: np.random.Generator, own: float = 0.6) -> str:
+    """A part that doesn't show: with the chance `own` one that its category has, if any is hidden; else one of others."""
+    names = subject.lacking if subject.lacking and rng.random() < own else subject.foreign
     return names[int(rng.integers(len(names)))]
 
 
@@ -62,29 +68,39 @@ def place_of(mask: NDArray[np.bool_]) -> str:
     return "center" if (down, across) == ("center", "middle") else f"{down} {across}"
 
 
-def _grounded(question: str, answer: str, shown: Iterable[tuple[str, NDArray[np.bool_]]]) -> Caption:
-    """A caption that names what is `shown`, in that order."""
-    named, at = [], 0
-    for name, mask in shown:
-        found = re.compile(rf"\b{re.escape(name)}\b").search(answer, at)
-        assert found is not None, f"{answer!r} doesn't name {name!r}"
-        at = found.end()
-        named.append((found.start(), at, mask))
-    return Caption(question, answer, tuple(named))
+def _said(
+    question: str,
+    answer: str,
+    asked: Iterable[tuple[str, NDArray[np.bool_]]],
+    shown: Iterable[tuple[str, NDArray[np.bool_]]] = (),
+) -> Caption:
+    """A caption whose question names what is `asked`, and whose answer what is `shown`, in these orders."""
+    return Caption(question, answer, _found(answer, shown), _found(question, asked))
+
+
+def _found(text: str, names: Iterable[tuple[str, NDArray[np.bool_]]]) -> tuple[Named, ...]:
+    found, at = [], 0
+    for name, mask in names:
+        match = re.compile(rf"\b{re.escape(name)}\b").search(text, at)
+        assert match is not None, f"{text!r} doesn't name {name!r}"
+        at = match.end()
+        found.append((match.start(), at, mask))
+    return tuple(found)
 
 
 def _parts(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
     names = [part.name for part in subject.parts]
+    whole = (subject.category, subject.mask)
     if not names:
-        return Caption(f"Describe the {subject.category}.", "Nothing of it shows.")
+        return _said(f"Describe the {subject.category}.", "Nothing of it shows.", [whole])
     wording = int(rng.integers(3))
     question = (
         f"Describe the {subject.category}.",
         f"What belongs to the {subject.category} here?",
-        "What is seen of it?",
+        f"What is seen of the {subject.category}?",
     )
     answer = (f"It shows {listed(names)}.", f"{listed(names).capitalize()}.", f"There is {listed(names)}.")
-    return _grounded(question[wording], answer[wording], [(part.name, part.mask) for part in subject.parts])
+    return _said(question[wording], answer[wording], [whole], [(part.name, part.mask) for part in subject.parts])
 
 
 def _at(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
@@ -93,31 +109,41 @@ def _at(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     place = place_of(subject.parts[int(rng.integers(len(subject.parts)))].mask)
     there = [(part.name, part.mask) for part in subject.parts if place_of(part.mask) == place]
     answer = f"{listed([name for name, _ in there], 'the').capitalize()}."
-    return _grounded(f"What is at the {place} of the {subject.category}?", answer, there)
+    return _said(
+        f"What is at the {place} of the {subject.category}?", answer, [(subject.category, subject.mask)], there
+    )
 
 
 def _lacking(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     if not subject.lacking:
         return _parts(subject, drawn, rng)
-    return Caption(f"What is missing on the {subject.category}?", f"Missing: {', '.join(subject.lacking)}.")
+    answer = f"Missing: {', '.join(subject.lacking)}."
+    return _said(f"What is missing on the {subject.category}?", answer, [(subject.category, subject.mask)])
 
 
 def _place(subject: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     if not subject.parts:
         return _name(subject, drawn, rng)
     part = subject.parts[int(rng.integers(len(subject.parts)))]
+    named = (part.name, part.mask)
+    question = f"Where is the {part.name} of the {subject.category}?"
     answer = f"The {part.name} is at the {place_of(part.mask)}."
-    return _grounded(f"Where is the {part.name}?", answer, [(part.name, part.mask)])
+    return _said(question, answer, [named, (subject.category, subject.mask)], [named])
 
 
 def _presence(subject: Seen, _: Drawn, rng: np.random.Generator) -> Caption:
     there = subject.parts
+    whole = (subject.category, subject.mask)
     if not there or rng.random() < 0.5:
         name = absent(subject, rng)
-        return Caption(f"Does the {subject.category} show a {name}?", f"No, it shows no {name}.")
+        nothing = np.zeros_like(subject.mask)
+        question = f"Does the {subject.category} show a {name}?"
+        return _said(question, f"No, it shows no {name}.", [whole, (name, nothing)])
     part = there[int(rng.integers(len(there)))]
-    answer = f"Yes, it shows a {part.name}."
-    return _grounded(f"Does the {subject.category} show a {part.name}?", answer, [(part.name, part.mask)])
+    named = (part.name, part.mask)
+    return _said(
+        f"Does the {subject.category} show a {part.name}?", f"Yes, it shows a {part.name}.", [whole, named], [named]
+    )
 
 
 def _name(_: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
@@ -125,8 +151,9 @@ def _name(_: Seen, drawn: Drawn, rng: np.random.Generator) -> Caption:
     wording = int(rng.integers(2))
     shown = sorted(drawn.objects, key=lambda seen: np.nonzero(seen.mask)[1].mean())
     names = [seen.category for seen in shown]
-    return _grounded(
+    return _said(
         ("What is shown?", "What is this called?")[wording],
         (f"{listed(names).capitalize()}.", f"It is {listed(names)}.")[wording],
+        [],
         [(seen.category, seen.mask) for seen in shown],
     )

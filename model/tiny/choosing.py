@@ -45,23 +45,25 @@ def lists(drawn: Drawn, seed: int, number: int) -> Lists | None:
     right = tuple(part.name for part in subject.parts)
     if not right:
         return None
+    # That a category never has a part could be known without the photograph, where names are more than outlines.
+    own = 1.0 if drawn.kind == "shared" else 0.5
     found = {right: None}
     for _ in range(4 * LISTS):
         if len(found) == LISTS:
             break
-        found[_edited(right, subject, rng)] = None
+        found[_edited(right, subject, own, rng)] = None
     question, answer = _WORDINGS[int(rng.integers(len(_WORDINGS)))]
     return Lists(question.format(subject.category), tuple(answer.format(listed(list(names), "the")) for names in found))
 
 
-def _edited(right: tuple[str, ...], subject: Seen, rng: np.random.Generator) -> tuple[str, ...]:
+def _edited(right: tuple[str, ...], subject: Seen, own: float, rng: np.random.Generator) -> tuple[str, ...]:
     """A list that is wrong: one that doesn't show instead of one that does, or one too many, or too few. Sorted."""
     kind = rng.random()
     names = set(right)
     if kind < 0.75 and len(right) > 1:
         names.remove(right[int(rng.integers(len(right)))])
     if kind < 0.5 or kind >= 0.75 or len(right) == 1:
-        names.add(absent(subject, rng))
+        names.add(absent(subject, rng, own))
     return tuple(sorted(names))
 
 

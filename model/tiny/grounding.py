@@ -19,10 +19,11 @@ from model.plum.backbone import Backbone
 from model.plum.queries import QueryProjection
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import choosing, language, masks
+from model.tiny import choosing, language, masks, pointing
 from model.tiny.captions import Caption
 from model.tiny.choosing import Lists
 from model.tiny.descriptions import Describer
+from model.tiny.pointing import PointingHead
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
@@ -33,7 +34,8 @@ class Both(nn.Module):
     def __init__(self, backbone: Backbone, segmenter: Segmenter, sizes: SamConfig) -> None:
         super().__init__()
         self.backbone, self.segmenter, self.sizes = backbone, segmenter, sizes
-        self.seen = RegionHead(backbone.hidden, language.SIDE)
+        self.seen_head = RegionHead(backbone.hidden, language.SIDE)
+        self.point_head = PointingHead(backbone.hidden)
         self.describer = Describer(sizes.prompt_width)
         self.head = RegionHead(sizes.prompt_width, masks.SIDE)
         self.query = QueryProjection(backbone.hidden, segmenter.width)
@@ -42,7 +44,8 @@ class Both(nn.Module):
         """Takes over what each part has learned alone: the states of both tasks' models."""
         for part, state, name in (
             (self.backbone, of_captions, "part"),
-            (self.seen, of_captions, "head"),
+            (self.seen_head, of_captions, "head"),
+            (self.point_head, of_captions, "point_head"),
             (self.segmenter, of_masks, "part"),
             (self.describer, of_masks, "describer"),
             (self.head, of_masks, "head"),
@@ -66,13 +69,16 @@ def loss_of(
     `said` has the captions of each scene, `to_choose` its lists. Of each scene one mask by description, one by a point or box,
     and at most `named` of what its captions name.
     """
-    heard = language.hear(both.backbone, both.seen, drawn, said)
+    with pointing.watching(both.backbone) as watched:
+        heard = language.hear(both.backbone, both.seen_head, drawn, said)
+    pointed, points = pointing.loss_of(both.backbone, both.point_head, heard, watched)
     batch = masks.batch_of(drawn, both.sizes, 1, 1, seed)
     embeddings = both.segmenter.encode(batch.pixels)
     loss, measured = masks.loss_of(both.segmenter, both.describer, both.head, batch, config, embeddings)
     chosen, right = choosing.loss_of(both.backbone, heard, to_choose)
-    loss = loss + heard.loss + chosen
-    measured = {**measured, "tokens": heard.measured["tokens"], "seen": heard.measured["regions"], "chosen": right}
+    loss = loss + heard.loss + pointed + chosen
+    heard_of = {"tokens": heard.measured["tokens"], "seen": heard.measured["regions"]}
+    measured = {**measured, **heard_of, **points, "chosen": right}
     rng = np.random.default_rng((seed, 1))
     wanted = [
         (number, *talk.named[int(place)])

@@ -22,7 +22,7 @@ from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
-from model.tiny import captions, choosing, grounding, language, masks, parts
+from model.tiny import captions, choosing, grounding, language, masks, parts, pointing
 from model.tiny.captions import Caption
 from model.tiny.descriptions import Describer
 from model.tiny.learning import Measured, Rates, Task, learn
@@ -49,7 +49,7 @@ class TinyConfig:
     language_steps: int = 2_250
     language_rates_fall_over: int = 9_000
     language_scenes: int = 16
-    captions_each: int = 5
+    captions_each: int = 6
     language_rate: float = 2e-3
     hidden_rate: float = 5e-3
     grounding_steps: int = 3_250
@@ -129,12 +129,16 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
     """The language model alone."""
     _one_thread(config.seed)
     backbone = _backbone(config.seed)
-    head = RegionHead(backbone.hidden, language.SIDE)
+    head, point = RegionHead(backbone.hidden, language.SIDE), pointing.PointingHead(backbone.hidden)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
-        return language.loss_of(backbone, head, drawn, _said(config, drawn, step * config.language_scenes))
+        said = _said(config, drawn, step * config.language_scenes)
+        with pointing.watching(backbone) as watched:
+            heard = language.hear(backbone, head, drawn, said)
+        loss, points = pointing.loss_of(backbone, point, heard, watched)
+        return heard.loss + loss, {**heard.measured, **points}
 
-    learned = nn.ModuleDict({"part": backbone, "head": head})
+    learned = nn.ModuleDict({"part": backbone, "head": head, "point_head": point})
     rates = Rates(config.hidden_rate, config.language_rate, config.warm_up, config.language_rates_fall_over)
     task = Task("captions", learned, one, config.language_steps, config.language_scenes, ("shared", "fresh"), rates)
     learn(task, config.seed, folder)

@@ -15,7 +15,7 @@ from model.plum import bio, losses
 from model.plum.backbone import Backbone, Picture
 from model.plum.rendering import Turn
 from model.tiny import regions
-from model.tiny.captions import Caption
+from model.tiny.captions import Caption, Named
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
@@ -31,8 +31,10 @@ class Conversation:
     """Of their tokens, the photograph's among them."""
     answers: tuple[tuple[int, int], ...]
     """[first, last) token of each answer, the one that ends it included."""
-    named: tuple[tuple[int, int, NDArray[np.bool_]], ...]
+    named: tuple[Named, ...]
     """What answers name and the photograph shows: first and last token, and the mask (h, w)."""
+    asked: tuple[Named, ...]
+    """What questions name, in the same way; the mask of what doesn't show is empty."""
 
 
 @dataclass(frozen=True)
@@ -73,28 +75,27 @@ def hear(backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Seq
     return Heard(loss, {"tokens": right, "regions": cells}, states, tuple(talks), tuple(pictures), features)
 
 
-def loss_of(
-    backbone: Backbone, head: RegionHead, drawn: Sequence[Drawn], said: Sequence[Sequence[Caption]]
-) -> tuple[Tensor, dict[str, float]]:
-    """The loss of captions and of what cells show, and what is measured."""
-    heard = hear(backbone, head, drawn, said)
-    return heard.loss, heard.measured
-
-
 def conversation(backbone: Backbone, picture: Picture, talk: Sequence[Caption]) -> Conversation:
     """A scene's captions as tokens."""
     turns: list[Turn] = []
     answers = []
-    named = []
+    named: list[Named] = []
+    asked: list[Named] = []
     ids: tuple[int, ...] = ()
     for caption in talk:
-        rendered = backbone.renderer.answered(
-            backbone.renderer.prompt(picture.replacement, caption.question, turns), caption.answer
-        )
+        prompt = backbone.renderer.prompt(picture.replacement, caption.question, turns)
+        rendered = backbone.renderer.answered(prompt, caption.answer)
         ids = rendered.ids
         answers.append((rendered.n_prompt, len(ids)))
-        spans = bio.tokens_of(caption.answer, rendered.offsets, [(start, end) for start, end, _ in caption.named])
-        for span, (_, _, mask) in zip(spans, caption.named, strict=True):
-            named.append((rendered.n_prompt + span.first, rendered.n_prompt + span.last, mask))
+        named += _tokens(caption.answer, caption.named, rendered.offsets, rendered.n_prompt)
+        begins = prompt.text.rindex(caption.question)
+        offsets = np.clip(backbone.renderer.offsets(prompt) - begins, 0, len(caption.question))
+        asked += _tokens(caption.question, caption.asked, offsets, 0)
         turns.append(Turn(caption.question, caption.answer))
-    return Conversation(ids, tuple(answers), tuple(named))
+    return Conversation(ids, tuple(answers), tuple(named), tuple(asked))
+
+
+def _tokens(text: str, names: Sequence[Named], offsets: NDArray[np.int64], first: int) -> list[Named]:
+    """Names in a text, by its tokens: `first` is the number of the first of those that `offsets` (T, 2) are of."""
+    spans = bio.tokens_of(text, offsets, [(start, end) for start, end, _ in names])
+    return [(first + span.first, first + span.last, mask) for span, (_, _, mask) in zip(spans, names, strict=True)]

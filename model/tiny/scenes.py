@@ -5,6 +5,8 @@ Colors have nothing to do with names, and every object stands turned, sized and 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +16,13 @@ from PIL import Image
 from model.tiny import invented
 from model.tiny.invented import Invented, Look, generator
 from partonomy_data.demo import render
-from partonomy_data.demo.scene import FIRST_OCCLUDER, Instance, Scene, Wanted, compose
+from partonomy_data.demo.scene import FIRST_OCCLUDER, Instance, Wanted, compose
 
 #: A few pixels of a part that is nearly hidden are neither there nor not.
 _LEAST_PIXELS = 12
+#: How many photographs are cut to their subject; and the margin on each side, in its widths and heights.
+_CUT = 0.6
+_MARGINS = 0.02, 0.4
 
 
 @dataclass(frozen=True)
@@ -72,34 +77,58 @@ class Drawn:
 
 
 def draw(seed: int, number: int, kind: str = "shared") -> Drawn:
-    """The scene of a number, of the `shared` world or a `fresh` one: one object, or two or three."""
+    """The scene of a number, of the `shared` world or a `fresh` one: one object, or two or three, cut to the subject or not."""
     rng = generator(seed, kind, "scene", number)
     there = invented.shared(seed) if kind == "shared" else invented.fresh(seed, number)
     count = int(rng.choice([1, 1, 1, 2, 2, 3]))
     wanted = [Wanted(int(place)) for place in rng.permutation(len(there.world.categories))[:count]]
     scene = compose(there.world, wanted, rng)
-    picture = render.render(scene, rng)
+    image = render.render(scene, rng).pixels
     shown = sorted(scene.instances, key=lambda one: one.wanted is not wanted[0])
-    objects = tuple(_seen(there, scene, one) for one in shown)
     labels = np.where(scene.labels < FIRST_OCCLUDER, scene.labels, 0).astype(np.uint8)
-    return Drawn(kind, picture.pixels, objects, labels, _surfaces(there, labels, shown))
+    if rng.random() < _CUT:
+        rows, columns = _around(_mask(labels, shown[0].labels), rng)
+        labels = labels[rows, columns]
+        image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
+    every = [_seen(there, labels, one) for one in shown]
+    # Of another object little may be left within the cut.
+    objects = tuple(one for one in every if one is every[0] or one.mask.sum() >= _LEAST_PIXELS)
+    return Drawn(kind, image, objects, labels, _surfaces(there, labels, shown))
 
 
-def _seen(there: Invented, scene: Scene, instance: Instance) -> Seen:
+def _mask(labels: NDArray[np.uint8], own: Iterable[int]) -> NDArray[np.bool_]:
+    """The pixels (h, w) of surfaces; 0 is none."""
+    found: NDArray[np.bool_] = np.isin(labels, [label for label in own if label])
+    return found
+
+
+def _around(mask: NDArray[np.bool_], rng: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a mask's box with a margin, as questions about one of several objects cut photographs."""
+    margin = float(rng.uniform(*_MARGINS))
+    found = []
+    for axis in (1, 0):
+        there = np.flatnonzero(mask.any(axis))
+        first, last = int(there[0]), int(there[-1]) + 1
+        more = margin * (last - first)
+        found.append(slice(max(0, math.floor(first - more)), min(mask.shape[1 - axis], math.ceil(last + more))))
+    return found[0], found[1]
+
+
+def _seen(there: Invented, labels: NDArray[np.uint8], instance: Instance) -> Seen:
     category, looks = there.world.categories[instance.wanted.category], there.looks[instance.wanted.category]
-    labels: dict[str, list[int]] = {}
+    surfaces: dict[str, list[int]] = {}
     for slot, label in zip(category.slots, instance.labels, strict=True):
-        labels.setdefault(slot.part, []).append(label)
+        surfaces.setdefault(slot.part, []).append(label)
     parts = []
     lacking = []
-    for name, own in sorted(labels.items()):
-        mask = np.isin(scene.labels, [label for label in own if label])
+    for name, own in sorted(surfaces.items()):
+        mask = _mask(labels, own)
         if mask.sum() >= _LEAST_PIXELS:
             parts.append(Part(name, mask, looks[name]))
         elif not mask.any():
             lacking.append(name)
-    whole = np.isin(scene.labels, [label for label in instance.labels if label])
-    foreign = tuple(name for name in there.names if name not in labels)
+    foreign = tuple(name for name in there.names if name not in surfaces)
+    whole = _mask(labels, instance.labels)
     return Seen(category.name, whole, looks[category.slots[0].part], tuple(parts), tuple(lacking), foreign)
 
 

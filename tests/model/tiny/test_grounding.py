@@ -39,7 +39,7 @@ def test_names_ask_for_the_masks_of_what_they_name(both: Both, monkeypatch: pyte
     monkeypatch.setattr(masks, "of_masks", kept)
     lists = [choosing.lists(one, 5, number) for number, one in enumerate(drawn)]
     _, measured = grounding.loss_of(both, drawn, said, lists, DICE, 1, named=4)
-    assert set(measured) == {"iou", "found", "regions", "tokens", "seen", "named", "chosen"}
+    assert set(measured) == {"iou", "found", "regions", "tokens", "seen", "named", "chosen", "pointed", "attended"}
     named = asked[-1]
     assert len(named.prompts) == sum(min(4, sum(len(one.named) for one in talk)) for talk in said)
     _, placements = pictures.prepare_all([one.image for one in drawn], both.sizes)
@@ -63,14 +63,14 @@ def test_a_name_is_read_where_it_is_spelled(both: Both) -> None:
 def test_both_parts_learn_from_the_masks_of_names(both: Both) -> None:
     drawn = [scenes.draw(5, number, "shared") for number in range(2)]
     said = [captions.captions(one, 5, number, 5) for number, one in enumerate(drawn)]
-    heard = language.hear(both.backbone, both.seen, drawn, said)
+    heard = language.hear(both.backbone, both.seen_head, drawn, said)
     first, last, _ = heard.conversations[0].named[0]
     both.zero_grad()
     both.query(heard.states, torch.tensor([0]), torch.tensor([first]), torch.tensor([last])).sum().backward()
     assert reached(both) == {"backbone", "query"}
     both.zero_grad()
     grounding.loss_of(both, drawn, said, [None, None], DICE, 1, named=4)[0].backward()
-    assert reached(both) == {"backbone", "segmenter", "seen", "describer", "head", "query"}
+    assert reached(both) == {"backbone", "segmenter", "seen_head", "point_head", "describer", "head", "query"}
 
 
 def reached(both: Both) -> set[str]:
@@ -93,9 +93,13 @@ def test_what_each_learned_alone_is_taken_over(both: Both) -> None:
         **under("describer", more("describer")),
         **under("head", more("head")),
     }
-    of_captions = {**under("part", more("backbone", 0)), **under("head", more("seen"))}
+    of_captions = {
+        **under("part", more("backbone", 0)),
+        **under("head", more("seen_head")),
+        **under("point_head", more("point_head")),
+    }
     other.take(of_masks, of_captions)
-    for name in ("segmenter", "describer", "head", "seen"):
+    for name in ("segmenter", "describer", "head", "seen_head", "point_head"):
         found, due = getattr(other, name).state_dict(), more(name)
         assert all(torch.equal(found[key], due[key]) for key in due)
     with pytest.raises(RuntimeError, match="Missing key"):

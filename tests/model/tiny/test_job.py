@@ -37,7 +37,35 @@ CONFIG = TinyConfig(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return job.pretrain(tmp_path_factory.mktemp("tiny") / "parts", CONFIG)
+    """Made by a run that was killed in step 3 of its first task, with a state of after step 2 and a log that says more.
+
+    It was gone on with in this process, up to where both parts learn together.
+    """
+    out = tmp_path_factory.mktemp("tiny") / "parts"
+    folder = out.with_name("parts.run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("model.tiny.learning._SAVED", 2)
+        loss_of = masks.loss_of
+
+        def killed(*given: Any) -> Any:
+            if count.pop():
+                raise KeyboardInterrupt
+            return loss_of(*given)
+
+        count = [False, False, True, False, False]
+        patch.setattr(masks, "loss_of", killed)
+        with pytest.raises(KeyboardInterrupt):
+            first_stage(folder)
+        with (folder / "masks.jsonl").open("a") as log:
+            log.write("what came after")
+        first_stage(folder)
+    for task in ("masks", "captions"):
+        losses = [json.loads(line)["loss"] for line in (folder / f"{task}.jsonl").read_text().splitlines()]
+        assert len(losses) == 4
+        assert min(losses[2:]) < losses[0]
+    (folder / "meeting").write_text("of processes that are gone")
+    (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
+    return job.pretrain(out, CONFIG)
 
 
 def first_stage(folder: Path) -> None:
@@ -115,7 +143,18 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) ->
 def test_the_log_has_each_task(made: Path) -> None:
     lines = [json.loads(line) for line in (made / "pretraining.jsonl").read_text().splitlines()]
     assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3), ("both", 2)]
-    assert lines[-1].keys() >= {"loss", "iou", "found", "named", "tokens", "regions", "seen", "chosen"}
+    assert lines[-1].keys() >= {
+        "loss",
+        "iou",
+        "found",
+        "named",
+        "tokens",
+        "regions",
+        "seen",
+        "chosen",
+        "pointed",
+        "attended",
+    }
 
 
 def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
@@ -131,34 +170,8 @@ def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
     ]
 
 
-def test_a_run_that_was_cut_short_goes_on(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Killed in step 3, with a state of after step 2 and a log that says more; the tasks of the first stage one by one."""
-    folder = tmp_path / "parts.run"
-    monkeypatch.setattr("model.tiny.learning._SAVED", 2)
-    loss_of = masks.loss_of
-
-    def killed(*given: Any) -> Any:
-        if count.pop():
-            raise KeyboardInterrupt
-        return loss_of(*given)
-
-    count = [False, False, True, False, False]
-    monkeypatch.setattr(masks, "loss_of", killed)
-    with pytest.raises(KeyboardInterrupt):
-        first_stage(folder)
-    with (folder / "masks.jsonl").open("a") as log:
-        log.write("what came after")
-    first_stage(folder)
-    told = [line for line in capsys.readouterr().err.splitlines() if ": step " in line]
-    assert [line.split(",")[0] for line in told] == ["masks: step 4 of 4", "captions: step 4 of 4"]
-    for task in ("masks", "captions"):
-        losses = [json.loads(line)["loss"] for line in (folder / f"{task}.jsonl").read_text().splitlines()]
-        assert len(losses) == 4
-        assert min(losses[2:]) < losses[0]
-    (folder / "meeting").write_text("of processes that are gone")
-    (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
+@pytest.mark.soak
+def test_a_run_that_was_cut_short_comes_to_what_an_unbroken_one_does(made: Path, tmp_path: Path) -> None:
     assert same(job.pretrain(tmp_path / "parts", CONFIG), made)
 
 
@@ -169,6 +182,6 @@ def test_a_run_of_other_settings_is_not_gone_on_with(tmp_path: Path) -> None:
         job.pretrain(tmp_path / "parts", CONFIG)
 
 
-def test_a_folder_that_is_there_is_not_written_over(made: Path) -> None:
+def test_a_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is there already"):
-        job.pretrain(made, CONFIG)
+        job.pretrain(tmp_path, CONFIG)
