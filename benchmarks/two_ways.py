@@ -24,6 +24,7 @@ from model.data.samples import Sample
 from model.plum import losses, pictures, scoring
 from model.plum.batch import counts
 from model.plum.model import Plum
+from model.plum.reading import Shown
 from model.training import loop
 from model.training.config import OptimisationConfig, TrainingConfig
 from model.training.feeding import Step
@@ -138,8 +139,8 @@ class World:
         number = {view: place for place, view in enumerate(views)}
         texts = [text for one in questions for text in one.choices]
         of = [number for number, one in enumerate(questions) for _ in one.choices]
-        shown = list(views.values()), features, [number[one.view] for one in questions]
-        return scoring.log_likelihoods(self.plum.backbone, [one.prompt for one in questions], *shown, texts, of)
+        shown = Shown(list(views.values()), features, [number[one.view] for one in questions])
+        return scoring.log_likelihoods(self.plum.backbone, [one.prompt for one in questions], shown, texts, of)
 
     # Compared
 

@@ -93,3 +93,21 @@ class Model(Protocol):
     def say(self, asked: Sequence[Asked]) -> list[Said | None]:
         """Answers in its own words, and masks for the parts that it finds in them."""
         ...
+
+
+class ChoosesOnly:
+    """What a model that only chooses gives for all else: none. Its heirs say what they can do beside that."""
+
+    def segment(
+        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[Said | None]:
+        """None: it makes no masks."""
+        return [None] * len(asked)
+
+    def tag(self, asked: Sequence[Asked], answers: Sequence[str]) -> list[tuple[tuple[int, int], ...] | None]:
+        """None: it tags nothing."""
+        return [None] * len(asked)
+
+    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
+        """None: it says nothing of its own."""
+        return [None] * len(asked)

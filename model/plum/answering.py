@@ -20,7 +20,7 @@ from model.plum.backbone import Picture
 from model.plum.batch import spans_of
 from model.plum.errors import ModelError
 from model.plum.model import Plum
-from model.plum.reading import read
+from model.plum.reading import Shown, read
 from model.plum.rendering import Offsets, Prompt, Turn
 from model.plum.writing import write
 
@@ -120,7 +120,7 @@ def score_choices(plum: Plum, asked: Sequence[Asked], choices: Sequence[Sequence
     rendered = [backbone.renderer.answered(prompts[n], text) for n, texts in enumerate(choices) for text in texts]
     if not rendered:
         return [[] for _ in choices]
-    sums = scoring.log_likelihoods(backbone, prompts, *_shown(asked), rendered, of).tolist()
+    sums = scoring.log_likelihoods(backbone, prompts, _shown(asked), rendered, of).tolist()
     scores = iter([Score(value, one.n_answer + 1) for value, one in zip(sums, rendered, strict=True)])
     return [[next(scores) for _ in texts] for texts in choices]
 
@@ -151,10 +151,8 @@ def segment_spans(
         rendered.append(made)
         phrases.append(wanted)
         given.append(None if places is None else bio.tokens_of(text, made.offsets, places))
-    shown, features, of = _shown(asked)
-    found = read(
-        backbone, [one.ids for one in rendered], of, shown, features, until=[one.n_prompt - 1 for one in rendered]
-    )
+    until = [one.n_prompt - 1 for one in rendered]
+    found = read(backbone, [one.ids for one in rendered], _shown(asked), until=until)
     windows = scoring.windows(found.states, rendered, found.skipped)[:, 1:]
     said = [
         _Said(one.answer, one.offsets, row[: one.n_answer], spans=own, phrases=named)
@@ -176,7 +174,7 @@ def generate(plum: Plum, asked: Sequence[Asked], longest: int = 128) -> list[Ans
     longest = min(longest, backbone.longest - max(len(prompt.ids) for prompt in prompts))
     said = [
         _Said(*renderer.text_of(one.ids), one.states, finished=one.finished)
-        for one in write(backbone, prompts, *_shown(asked), longest)
+        for one in write(backbone, prompts, _shown(asked), longest)
     ]
     if not any(len(one.states) for one in said):
         return [Answer("", (), one.finished) for one in said]
@@ -195,10 +193,9 @@ def _looks(asked: Sequence[Asked]) -> tuple[list[Look], list[int]]:
     return list(looks.values()), [number[id(one.look)] for one in asked]
 
 
-def _shown(asked: Sequence[Asked]) -> tuple[list[Picture], list[Tensor], list[int]]:
+def _shown(asked: Sequence[Asked]) -> Shown:
     """The same, as the backbone takes them."""
-    looks, numbers = _looks(asked)
-    return [one.picture for one in looks], [one.features for one in looks], numbers
+    return Shown.by([one.look for one in asked])
 
 
 def _segmented(plum: Plum, asked: Sequence[Asked], said: Sequence[_Said]) -> list[Answer]:

@@ -11,7 +11,7 @@ from model.plum.batch import Batch, Choices
 from model.plum.config import PlumConfig
 from model.plum.mask_feedback import MaskFeedback
 from model.plum.queries import QueryProjection, mean_of_spans
-from model.plum.reading import read
+from model.plum.reading import Shown, read
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Segmenter
 from model.plum.span_extractor import SpanExtractor
@@ -111,14 +111,17 @@ class Plum(nn.Module):
         """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's. A photograph's tokens are read once."""
         rows = [one.ids for one in batch.rendered]
         until = [one.n_prompt - 1 for one in batch.rendered]
-        found = read(self.backbone, rows, batch.picture_of.tolist(), batch.pictures, features, until=until)
+        found = read(self.backbone, rows, self._shown(batch, features), until=until)
         return scoring.windows(found.states, batch.rendered, found.skipped)
 
     def _chosen(self, batch: Batch, choices: Choices, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The windows of the answers, and the listwise loss: each answer is one of its question's choices, and read as such."""
-        of = batch.picture_of.tolist()
-        texts = choices.rendered, choices.of.tolist()
-        found = scoring.read_answers(self.backbone, choices.prompts, batch.pictures, features, of, *texts)
+        shown, texts, of = self._shown(batch, features), choices.rendered, choices.of.tolist()
+        found = scoring.read_answers(self.backbone, choices.prompts, shown, texts, of)
         scores = scoring.likelihoods_of(self.backbone, found, choices.rendered)
         longest = max(one.n_answer for one in batch.rendered)
         return found[choices.correct, : 1 + longest], losses.listwise(scores, choices.of, choices.correct)
+
+    @staticmethod
+    def _shown(batch: Batch, features: list[Tensor]) -> Shown:
+        return Shown(batch.pictures, features, batch.picture_of.tolist())

@@ -9,12 +9,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from model.plum.backbone import Backbone, Picture, Texts
+
+
+class Look(Protocol):
+    """A photograph that a model has looked at."""
+
+    @property
+    def picture(self) -> Picture:
+        """As the backbone takes it."""
+
+    @property
+    def features(self) -> Tensor:
+        """(tokens, hidden)."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """P photographs, and which of them each of N texts is about."""
+
+    pictures: Sequence[Picture]
+    features: Sequence[Tensor]
+    """P of (tokens, hidden)."""
+    of: Sequence[int]
+    """N."""
+
+    @staticmethod
+    def by(looks: Sequence[Look]) -> Shown:
+        """From the look at each text's photograph; one that several texts are about is there once."""
+        once = {id(look): look for look in looks}
+        place = {key: number for number, key in enumerate(once)}
+        several = list(once.values())
+        return Shown(
+            [one.picture for one in several], [one.features for one in several], [place[id(look)] for look in looks]
+        )
 
 
 @dataclass(frozen=True)
@@ -41,19 +74,18 @@ class Read:
 def read(
     backbone: Backbone,
     rows: Sequence[Sequence[int]],
-    of: Sequence[int],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
+    shown: Shown,
     *,
     keep: bool = False,
     until: Sequence[int] | None = None,
 ) -> Read:
-    """Reads N rows of token ids, each about the photograph `of` P `pictures` with their `features`.
+    """Reads N rows of token ids, each about one of the photographs that are `shown`.
 
     With `keep` there is a cache to go on from. The states of each row's tokens from `until` on (its last one, if not given) are
     never skipped. Raises ModelError for a text that is too long.
     """
-    texts = backbone.texts(rows, [pictures[number] for number in of])
+    of = shown.of
+    texts = backbone.texts(rows, [shown.pictures[number] for number in of])
     openings: dict[tuple[int, tuple[int, ...]], int] = {}
     lengths = []
     opening_of = []
@@ -63,12 +95,12 @@ def read(
         opening_of.append(openings.setdefault((number, tuple(row[:length])), len(openings)))
     if backbone.computes_again or len(openings) == len(rows):
         cache = backbone.new_cache() if keep else None
-        states = backbone.states(texts, [features[number] for number in of], cache=cache)
+        states = backbone.states(texts, [shown.features[number] for number in of], cache=cache)
         return Read(texts, states, texts.mask.new_zeros(len(rows), dtype=torch.int64), cache, texts.mask)
     firsts = [opening_of.index(number) for number in range(len(openings))]
     openers = _cut(texts, firsts, [0] * len(firsts), [lengths[row] for row in firsts])
     cache = backbone.new_cache()
-    backbone.states(openers, [features[of[row]] for row in firsts], cache=cache)
+    backbone.states(openers, [shown.features[of[row]] for row in firsts], cache=cache)
     places = torch.tensor(opening_of, device=texts.ids.device)
     cache.batch_select_indices(places)
     tails = _cut(texts, range(len(rows)), lengths, [len(row) for row in rows])

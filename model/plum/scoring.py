@@ -7,61 +7,42 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from model.plum.backbone import Backbone, Picture, Texts
+from model.plum.backbone import Backbone, Texts
 from model.plum.errors import ModelError
-from model.plum.reading import Read, read
+from model.plum.reading import Read, Shown, read
 from model.plum.rendering import Prompt, Rendered
 
 
-def read_prompts(
-    backbone: Backbone,
-    prompts: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    of: Sequence[int],
-) -> Read:
-    """Reads N prompts, each about the photograph `of` P `pictures`, with a cache to go on from.
+def read_prompts(backbone: Backbone, prompts: Sequence[Prompt], shown: Shown) -> Read:
+    """Reads N prompts, each about one of the photographs that are `shown`, with a cache to go on from.
 
     Raises ModelError for prompts that are too long, and while states are computed again in the backward pass.
     """
     if backbone.computes_again:
         raise ModelError("with gradient checkpointing nothing is kept to go on from", mend="Call eval() first")
-    return read(backbone, [prompt.ids for prompt in prompts], of, pictures, features, keep=True)
+    return read(backbone, [prompt.ids for prompt in prompts], shown, keep=True)
 
 
 def log_likelihoods(
-    backbone: Backbone,
-    prompts: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    picture_of: Sequence[int],
-    answers: Sequence[Rendered],
-    of: Sequence[int],
+    backbone: Backbone, prompts: Sequence[Prompt], shown: Shown, answers: Sequence[Rendered], of: Sequence[int]
 ) -> Tensor:
     """Float32 (M,): the log-likelihood, in nats, of M answers, each with the token that ends it.
 
-    `picture_of` (N,): the photograph, of P `pictures` with their `features`, of each prompt; `of` (M,): each answer's prompt.
-    A photograph is read once, then each prompt about it, then each answer to it. Each token's probability is taken in float32,
-    and only at the answers' places. Raises ModelError for a text that is too long.
+    Each of N `prompts` is about one of the photographs that are `shown`; `of` (M,): each answer's prompt. A photograph is read
+    once, then each prompt about it, then each answer to it. Each token's probability is taken in float32, and only at the
+    answers' places. Raises ModelError for a text that is too long.
     """
-    return likelihoods_of(
-        backbone, read_answers(backbone, prompts, pictures, features, picture_of, answers, of), answers
-    )
+    return likelihoods_of(backbone, read_answers(backbone, prompts, shown, answers, of), answers)
 
 
 def read_answers(
-    backbone: Backbone,
-    prompts: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    picture_of: Sequence[int],
-    answers: Sequence[Rendered],
-    of: Sequence[int],
+    backbone: Backbone, prompts: Sequence[Prompt], shown: Shown, answers: Sequence[Rendered], of: Sequence[int]
 ) -> Tensor:
     """The windows (M, 1 + A, hidden) of M answers; arguments and errors as in `log_likelihoods`."""
     backbone.check_length(max(len(one.ids) - 1 for one in answers))
-    by = _whole if backbone.computes_again else _continued
-    return by(backbone, prompts, pictures, features, picture_of, answers, of)
+    if backbone.computes_again:
+        return _whole(backbone, shown, answers, of)
+    return _continued(backbone, read_prompts(backbone, prompts, shown), answers, of)
 
 
 def likelihoods_of(backbone: Backbone, window: Tensor, answers: Sequence[Rendered]) -> Tensor:
@@ -97,17 +78,8 @@ def targets_of(rendered: Sequence[Rendered], device: torch.device) -> Tensor:
     return torch.tensor([token for one in rendered for token in one.ids[one.n_prompt :]], device=device)
 
 
-def _continued(
-    backbone: Backbone,
-    prompts: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    picture_of: Sequence[int],
-    answers: Sequence[Rendered],
-    of: Sequence[int],
-) -> Tensor:
+def _continued(backbone: Backbone, prefix: Read, answers: Sequence[Rendered], of: Sequence[int]) -> Tensor:
     """The windows of answers, each read after what was kept of its prompt."""
-    prefix = read_prompts(backbone, prompts, pictures, features, picture_of)
     last = prefix.last()
     rows = torch.as_tensor(of, device=last.device)
     prefix.cache.batch_select_indices(rows)
@@ -121,16 +93,8 @@ def _continued(
     return torch.cat([last[rows][:, None], after], 1)
 
 
-def _whole(
-    backbone: Backbone,
-    _: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    picture_of: Sequence[int],
-    answers: Sequence[Rendered],
-    of: Sequence[int],
-) -> Tensor:
+def _whole(backbone: Backbone, shown: Shown, answers: Sequence[Rendered], of: Sequence[int]) -> Tensor:
     """The same, each answer read with its prompt: nothing can be kept where states are computed again."""
-    shown = [picture_of[number] for number in of]
-    texts = backbone.texts([one.ids[:-1] for one in answers], [pictures[number] for number in shown])
-    return windows(backbone.states(texts, [features[number] for number in shown]), answers)
+    photographs = [shown.of[number] for number in of]
+    texts = backbone.texts([one.ids[:-1] for one in answers], [shown.pictures[number] for number in photographs])
+    return windows(backbone.states(texts, [shown.features[number] for number in photographs]), answers)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from model.plum import scoring
-from model.plum.backbone import Backbone, Picture, Texts
+from model.plum.backbone import Backbone, Texts
+from model.plum.reading import Shown
 from model.plum.rendering import Prompt
 
 
@@ -30,16 +31,9 @@ class Written:
 
 
 @torch.no_grad()
-def write(
-    backbone: Backbone,
-    prompts: Sequence[Prompt],
-    pictures: Sequence[Picture],
-    features: Sequence[Tensor],
-    of: Sequence[int],
-    longest: int,
-) -> list[Written]:
-    """Answers to prompts, each about the photograph `of` it, of at most `longest` tokens."""
-    prefix = scoring.read_prompts(backbone, prompts, pictures, features, of)
+def write(backbone: Backbone, prompts: Sequence[Prompt], shown: Shown, longest: int) -> list[Written]:
+    """Answers to prompts, each about one of the photographs that are `shown`, of at most `longest` tokens."""
+    prefix = scoring.read_prompts(backbone, prompts, shown)
     latest, cache, seen = prefix.last(), prefix.cache, prefix.seen
     positions = backbone.after(prefix.texts, longest)
     going = torch.ones(len(prompts), dtype=torch.bool, device=backbone.device)

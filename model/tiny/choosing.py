@@ -16,6 +16,7 @@ from torch import Tensor
 
 from model.plum import losses, scoring
 from model.plum.backbone import Backbone
+from model.plum.reading import Shown
 from model.tiny.captions import absent, listed
 from model.tiny.invented import generator
 from model.tiny.language import Heard
@@ -81,9 +82,8 @@ def loss_of(backbone: Backbone, heard: Heard, given: Sequence[Lists | None]) -> 
     counts = [len(one.answers) for _, one in asked]
     of = torch.repeat_interleave(torch.arange(len(asked)), torch.tensor(counts))
     first = torch.tensor([0, *np.cumsum(counts)[:-1].tolist()])
-    scores = scoring.log_likelihoods(
-        backbone, prompts, heard.pictures, heard.features, [place for place, _ in asked], answers, of.tolist()
-    )
+    shown = Shown(heard.pictures, heard.features, [place for place, _ in asked])
+    scores = scoring.log_likelihoods(backbone, prompts, shown, answers, of.tolist())
     with torch.no_grad():
         best = torch.stack([scores[of == number].argmax() for number in range(len(asked))])
     return losses.listwise(scores, of, first) / len(asked), float((best == 0).float().mean())

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.evaluation.asking import Asked, Chosen, Part, Said
+from model.evaluation.asking import Asked, ChoosesOnly, Chosen, Part, Said
 from model.evaluation.questions import Posed
 
 
-class Random:
+class Random(ChoosesOnly):
     """A choice by key, each as often as any other; no masks."""
 
     name = "random"
@@ -31,20 +31,6 @@ class Random:
         """A number that the question, its turn and the seed decide."""
         told = f"{self._seed}/{one.question_id}/{len(one.history)}"
         return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big")
-
-    def segment(
-        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[Said | None]:
-        """None."""
-        return [None] * len(asked)
-
-    def tag(self, asked: Sequence[Asked], answers: Sequence[str]) -> list[tuple[tuple[int, int], ...] | None]:
-        """None."""
-        return [None] * len(asked)
-
-    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
-        """None."""
-        return [None] * len(asked)
 
 
 class Oracle:

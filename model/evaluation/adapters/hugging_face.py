@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from model.evaluation.adapters import likeness
-from model.evaluation.asking import Asked, Chosen, Said
+from model.evaluation.asking import Asked, ChoosesOnly, Chosen, Said
 from model.plum import marking, scoring
 from model.plum.backbone import Backbone, Picture
 from model.plum.errors import ModelError
+from model.plum.reading import Shown
 from model.plum.rendering import Prompt, Rendered
 from model.plum.writing import write
 from model.shipped import located
@@ -43,7 +44,7 @@ class _Look:
     """(tokens, hidden)."""
 
 
-class TextModel:
+class TextModel(ChoosesOnly):
     """A language model that sees. Each view is looked at once for all that is asked about it."""
 
     def __init__(self, name: str, backbone: Backbone, longest: int = 128) -> None:
@@ -68,7 +69,7 @@ class TextModel:
             for prompt, one in zip(prompts, asked, strict=True)
             for choice in one.choices
         ]
-        sums = iter(scoring.log_likelihoods(self._backbone, prompts, *_shown(looks), rendered, of).tolist())
+        sums = iter(scoring.log_likelihoods(self._backbone, prompts, Shown.by(looks), rendered, of).tolist())
         lengths = iter([one.n_answer + 1 for one in rendered])
         found: list[Chosen | None] = []
         for one in asked:
@@ -76,16 +77,6 @@ class TextModel:
             best = [place for place, value in enumerate(scores) if value == max(scores)]
             found.append(Chosen(best[0] if len(best) == 1 else None, scores, tuple(next(lengths) for _ in one.choices)))
         return found
-
-    def segment(
-        self, asked: Sequence[Asked], answers: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[Said | None]:
-        """None: it makes no masks."""
-        return [None] * len(asked)
-
-    def tag(self, asked: Sequence[Asked], answers: Sequence[str]) -> list[tuple[tuple[int, int], ...] | None]:
-        """None: it tags nothing."""
-        return [None] * len(asked)
 
     def say(self, asked: Sequence[Asked]) -> list[Said | None]:
         """The likeliest tokens, one after the other. Raises ModelError, which names the question, as `choose` does."""
@@ -113,7 +104,7 @@ class TextModel:
             rooms.setdefault(room, []).append((number, look, prompt))
         for room, several in rooms.items():
             numbers, looks, prompts = zip(*several, strict=True)
-            written = write(self._backbone, prompts, *_shown(looks), room)
+            written = write(self._backbone, prompts, Shown.by(looks), room)
             for number, made in zip(numbers, written, strict=True):
                 # A model that was trained with [SEG] tokens writes them, as text; they are no part of what it says.
                 found[number] = marking.unmark(self._backbone.renderer.text_of(made.ids)[0])[0]
@@ -198,14 +189,6 @@ def _digest(folder: Path) -> str:
         if path.suffix == ".json" and about.st_size < 1 << 20:
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _shown(looks: Sequence[_Look]) -> tuple[list[Picture], list[Tensor], list[int]]:
-    """The photographs, each once, as the backbone takes them; and for each of `looks`, which of them it is."""
-    once = {id(look): look for look in looks}
-    place = {key: number for number, key in enumerate(once)}
-    several = list(once.values())
-    return [one.picture for one in several], [one.features for one in several], [place[id(look)] for look in looks]
 
 
 def _there(made: T | ModelError, one: Asked) -> T:

@@ -6,11 +6,11 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
-from model.evaluation.asking import Asked, Chosen, Said
+from model.evaluation.asking import Asked, ChoosesOnly, Chosen
 from model.evaluation.people.sheet import FORMAT, Sheet
 from model.evaluation.questions import Turned
 from model.plum.errors import ModelError
@@ -68,7 +68,7 @@ def read(path: Path) -> Answers:
     return found
 
 
-class Human:
+class Human(ChoosesOnly):
     """A person. What wasn't on the sheet isn't known: masks, and second turns that follow a wrong first answer."""
 
     def __init__(self, answers: Answers, firsts: Mapping[str, tuple[Turned, str]]) -> None:
@@ -95,15 +95,3 @@ class Human:
                 f"choice {said.choice} of {one.question_id} is none", mend="Name the file that the page saved"
             )
         return Chosen(said.choice)
-
-    def segment(self, asked: Sequence[Asked], *_: Any) -> list[Said | None]:
-        """Nobody draws masks."""
-        return [None] * len(asked)
-
-    def tag(self, asked: Sequence[Asked], *_: Any) -> list[tuple[tuple[int, int], ...] | None]:
-        """Nor tags text."""
-        return [None] * len(asked)
-
-    def say(self, asked: Sequence[Asked]) -> list[Said | None]:
-        """Nor writes any."""
-        return [None] * len(asked)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.plum import reading
 from model.plum.backbone import Backbone, Picture, Texts
+from model.plum.reading import Shown
 from model.plum.rendering import Rendered, Turn
 from tests.model.plum.tiny import PHOTOGRAPHS, QUESTION
 
@@ -37,7 +38,7 @@ def whole(backbone: Backbone, texts: list[Rendered], seen: list[Picture], featur
 
 def read(backbone: Backbone, texts: list[Rendered], seen: list[Picture], features: list[Tensor], **more: Any) -> Any:
     until = [one.n_prompt - 1 for one in texts]
-    return reading.read(backbone, [one.ids for one in texts], OF, seen, features, until=until, **more)
+    return reading.read(backbone, [one.ids for one in texts], Shown(seen, features, OF), until=until, **more)
 
 
 def test_states_are_those_of_texts_read_whole(backbone: Backbone, asked: tuple[list[Rendered], list[Picture]]) -> None:
@@ -117,6 +118,6 @@ def test_texts_that_share_nothing_are_read_whole(
     texts, seen = asked
     with torch.no_grad():
         features = backbone.features(seen)
-        found = reading.read(backbone, [texts[0].ids, texts[1].ids], [0, 1], seen, features)
+        found = reading.read(backbone, [texts[0].ids, texts[1].ids], Shown(seen, features, [0, 1]))
     assert found.skipped.tolist() == [0, 0]
     assert found.cache is None
