@@ -2,16 +2,72 @@
 
 Muon makes each step of a matrix orthogonal, so that all its directions are learned at one pace. Its steps are scaled to the size
 that AdamW's have (Liu et al. 2025), so that a learning rate means about the same for both.
+
+torch's own Muon works matrix by matrix, in bfloat16, which processors have to emulate: in pre-training that took a third of a
+step. Here matrices of one shape are made orthogonal together, in the precision of their weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import cast
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Muon
+from torch.optim import Optimizer
+
+#: Of the Newton-Schulz iteration's polynomial (Jordan et al. 2024).
+_COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
+_ITERATIONS: Final = 5
+_MOMENTUM: Final = 0.95
+_LEAST_NORM: Final = 1e-7
+
+
+class Muon(Optimizer):
+    """Nesterov's momentum, made orthogonal: the rule of `torch.optim.Muon` with `match_rms_adamw`, many matrices at a time."""
+
+    def __init__(self, matrices: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+        """`matrices` (m, n), or groups of them as torch's optimisers take. Raises ValueError for other tensors."""
+        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
+        if any(one.ndim != 2 for group in self.param_groups for one in group["params"]):
+            raise ValueError("Muon is for matrices alone")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Moves all matrices that have a gradient; what `closure` gives, called first, where there is one."""
+        told = None
+        if closure is not None:
+            with torch.enable_grad():
+                told = closure()
+        for group in self.param_groups:
+            alike: dict[tuple[Any, ...], list[Tensor]] = {}
+            for one in group["params"]:
+                if one.grad is not None:
+                    alike.setdefault((*one.shape, one.dtype, one.device), []).append(one)
+            for some in alike.values():
+                self._move(some, group["lr"], group["weight_decay"])
+        return told
+
+    def _move(self, matrices: list[Tensor], rate: float, weight_decay: float) -> None:
+        """A step of matrices of one shape."""
+        gradients = [cast(Tensor, one.grad) for one in matrices]
+        moments = [self.state[one].setdefault("momentum_buffer", torch.zeros_like(one)) for one in matrices]
+        torch._foreach_lerp_(moments, gradients, 1 - _MOMENTUM)
+        ways = orthogonal(torch.stack(torch._foreach_lerp(gradients, moments, _MOMENTUM)))
+        torch._foreach_mul_(matrices, 1 - rate * weight_decay)
+        torch._foreach_add_(matrices, list(ways), alpha=-rate * 0.2 * max(matrices[0].shape) ** 0.5)
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Matrices (N, m, n) with singular values near 1 (0.7 to 1.2) in the place of their own, by Newton and Schulz's iteration."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    found = matrices.mT if tall else matrices
+    found = found / found.norm(dim=(1, 2), keepdim=True).clamp(min=_LEAST_NORM)
+    first, second, third = _COEFFICIENTS
+    for _ in range(_ITERATIONS):
+        gram = found @ found.mT
+        found = torch.baddbmm(found, torch.baddbmm(gram, gram, gram, beta=second, alpha=third), found, beta=first)
+    return found.mT if tall else found
 
 
 def hidden_matrices(model: nn.Module, outer: Collection[int] = ()) -> list[nn.Parameter]:
@@ -22,8 +78,3 @@ def hidden_matrices(model: nn.Module, outer: Collection[int] = ()) -> list[nn.Pa
         if isinstance(module, nn.Linear) and module.weight.requires_grad
     }
     return [weight for key, weight in found.items() if key not in outer]
-
-
-def muon(matrices: Collection[Tensor], rate: float, weight_decay: float) -> Muon:
-    """Muon for these matrices, with torch's settings for all else."""
-    return torch.optim.Muon(list(matrices), lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")

@@ -29,8 +29,9 @@ _SAVED: Final = 250
 _TOLD: Final = 100
 #: Steps whose scenes are drawn ahead.
 _AHEAD: Final = 4
-#: Groups of scenes between the two times that a group is seen.
-_LATER: Final = 8
+#: How often a group of scenes is seen, and the groups between two of these times.
+_TIMES: Final = 4
+_LATER: Final = 4
 
 Measured = dict[str, float]
 
@@ -141,7 +142,7 @@ def optimisers(task: Task) -> tuple[Optimizer, Optimizer]:
     known = {id(weight) for weight in hidden}
     rest = [one for one in task.model.parameters() if one.requires_grad and id(one) not in known]
     return (
-        muon.muon(hidden, task.rates.hidden, weight_decay=0.01),
+        muon.Muon(hidden, task.rates.hidden, weight_decay=0.01),
         torch.optim.AdamW(rest, task.rates.rest, (0.9, 0.98), weight_decay=0.01),
     )
 
@@ -172,7 +173,7 @@ def _restore(state: Path, log: Path, model: nn.Module, each: Sequence[Optimizer]
 def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn]]]:
     """The steps from `start`, and the scenes of each; they come of its number alone. Each task sees scenes of its own.
 
-    To draw a scene takes half as long as to learn from it, so each is seen twice, with other questions.
+    To draw a scene takes about as long as to learn from it, so each is seen several times, with other questions.
     """
     first = int.from_bytes(task.name.encode()[:4], "big") << 32
     rank, processes = task.team
@@ -185,16 +186,17 @@ def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn
                 if which not in ahead:
                     ahead[which] = pool.submit(_drawn, seed, mine + which * each, task.scenes, task.kinds)
             yield step, ahead[group_of(step)].result()
-            if step % 2:
+            if step % _TIMES == _TIMES - 1:
                 del ahead[group_of(step)]
 
 
 def group_of(step: int) -> int:
-    """Which of the groups of scenes a step sees: even steps a new one, odd steps one that was new `_LATER` groups ago.
+    """Which of the groups of scenes a step sees: a new one, then one that was new `_LATER` groups ago, twice as many, and so on.
 
-    As there is none yet, the first odd steps see what the step before them saw.
+    As there is none yet, the first steps see what the step before them saw.
     """
-    return step // 2 if step % 2 == 0 or step < 2 * _LATER else step // 2 - _LATER
+    new, time = divmod(step, _TIMES)
+    return new if new < time * _LATER else new - time * _LATER
 
 
 def _drawn(seed: int, first: int, count: int, kinds: tuple[str, ...]) -> list[Drawn]:

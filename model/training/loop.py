@@ -67,7 +67,7 @@ def optimisers_of(plum: Plum, config: OptimisationConfig) -> list[Optimizer]:
         torch.optim.AdamW(groups, config.learning_rate, config.betas, weight_decay=config.weight_decay)
     ]
     if matrices and config.hidden_learning_rate is not None:
-        found.append(muon.muon(matrices, config.hidden_learning_rate, config.weight_decay))
+        found.append(muon.Muon(matrices, config.hidden_learning_rate, config.weight_decay))
         found[-1].param_groups[0]["peak"] = config.hidden_learning_rate
     return found
 

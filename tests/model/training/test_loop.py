@@ -14,6 +14,7 @@ from model import settings
 from model.data import rows
 from model.data.collate import Collator
 from model.data.order import Effective
+from model.muon import Muon
 from model.plum import saving
 from model.training import loop
 from model.training.config import TrainingConfig
@@ -83,7 +84,7 @@ def test_muon_takes_hidden_matrices_and_adamw_the_rest(backbone: Path) -> None:
     config = small(backbone, optimisation={"hidden_learning_rate": 3e-3})
     plum = saving.build(config.model)
     adam, muon = loop.optimisers_of(plum, config.optimisation)
-    assert (type(adam), type(muon)) == (torch.optim.AdamW, torch.optim.Muon)
+    assert (type(adam), type(muon)) == (torch.optim.AdamW, Muon)
     assert [group["peak"] for group in muon.param_groups] == [3e-3]
     by_adam, by_muon = ([one for group in rule.param_groups for one in group["params"]] for rule in (adam, muon))
     assert {one.ndim for one in by_muon} == {2}
