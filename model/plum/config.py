@@ -33,7 +33,7 @@ class PlumConfig:
     """A folder in the layout of `transformers`, or a name of its hub; `shipped:…` for one that comes with the package."""
     sam: str = "random"
     """A checkpoint in the layout of the official `sam_vit_*`; `random` for fresh weights, `shipped:…` as above."""
-    sam_size: Literal["tiny", "vit_b", "vit_l", "vit_h"] = "tiny"
+    sam_size: Literal["tiny", "tiny_conv", "vit_b", "vit_l", "vit_h"] = "tiny"
     """Its size; `tiny` is this project's own."""
     marking: Literal["tags", "seg_token"] = "tags"
     """How part names are found: `tags` of the span extractor (PLUM), or a `[SEG]` token after each (LISA)."""

@@ -39,7 +39,7 @@ def encoder_key(sam: Sam) -> str:
     That is the encoder's weights, wherever they are, its windows, its image size, and the scale of its pixels.
     """
     encoder = sam.image_encoder
-    windows = [block.window_size for block in encoder.blocks]
+    windows = [block.window_size for block in getattr(encoder, "blocks", ())]
     digest = hashlib.sha256(repr((_PREPARATION, encoder.img_size, windows)).encode())
     scale = {"pixel_mean": sam.pixel_mean, "pixel_std": sam.pixel_std}
     for name, weight in sorted({**encoder.state_dict(), **scale}.items()):

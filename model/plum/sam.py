@@ -6,7 +6,7 @@ An official checkpoint is the state dictionary of `segment_anything`'s `Sam`, wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncode
 from torch import nn
 
 from model.plum import sam_checkpoint
+from model.plum.convolutional import ConvEncoder
 from model.plum.errors import ModelError
 from model.plum.sam_checkpoint import Weights
 
@@ -49,6 +50,8 @@ class SamConfig:
     """Masks beside the single one, for ambiguous prompts. PLUM doesn't ask for them; official checkpoints have them."""
     iou_head_depth: int = 3
     iou_head_width: int = 256
+    convolutions: tuple[tuple[int, int], ...] = ()
+    """Width and residual blocks of three strides, if the encoder is one of convolutions (see `convolutional`)."""
     pixel_mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     """Of red, green and blue, on the scale of 0 to 255."""
     pixel_std: tuple[float, float, float] = (58.395, 57.12, 57.375)
@@ -63,6 +66,7 @@ class SamConfig:
         halves = 2 * self.decoder_heads
         _require(self.prompt_width % halves == 0, f"its decoder's heads, twice, must divide {self.prompt_width}")
         _require(self.prompt_width % 8 == 0, "its prompt width must be a multiple of 8")
+        _require(len(self.convolutions) in (0, 3), "its convolutions have three strides")
         _require(self.mask_in_chans % 4 == 0, "its mask channels must be a multiple of 4")
         inside = all(0 <= layer < self.encoder_depth for layer in self.encoder_global_layers)
         _require(inside, f"its global layers must be among 0 to {self.encoder_depth - 1}")
@@ -79,7 +83,7 @@ class SamConfig:
 
     @classmethod
     def named(cls, name: str) -> SamConfig:
-        """The sizes called `vit_b`, `vit_l`, `vit_h` (the official ones) or `tiny`. Raises ModelError for another name."""
+        """The sizes of a name in `CONFIGS`. Raises ModelError for another."""
         if name not in CONFIGS:
             raise ModelError(f"there is no SAM named {name!r}", mend=f"Known: {', '.join(CONFIGS)}")
         return CONFIGS[name]
@@ -90,44 +94,33 @@ def _require(holds: bool, what: str) -> None:
         raise ModelError(f"there can be no such SAM: {what}")
 
 
-#: The official sizes, and one that learns on a laptop's processor (0.7 M parameters).
+_TINY: Final = SamConfig(
+    image_size=128,
+    patch_size=8,
+    encoder_width=96,
+    encoder_depth=4,
+    encoder_heads=4,
+    encoder_window=8,
+    encoder_global_layers=(1, 3),
+    prompt_width=64,
+    decoder_heads=4,
+    decoder_mlp_width=256,
+    iou_head_width=64,
+)
+#: The official sizes, and two small ones: of SAM's form, and one that learns on a laptop's processor (0.8 M parameters).
 CONFIGS: Final[Mapping[str, SamConfig]] = {
     "vit_b": SamConfig(),
     "vit_l": SamConfig(encoder_width=1024, encoder_depth=24, encoder_heads=16, encoder_global_layers=(5, 11, 17, 23)),
     "vit_h": SamConfig(encoder_width=1280, encoder_depth=32, encoder_heads=16, encoder_global_layers=(7, 15, 23, 31)),
-    "tiny": SamConfig(
-        image_size=128,
-        patch_size=8,
-        encoder_width=96,
-        encoder_depth=4,
-        encoder_heads=4,
-        encoder_window=8,
-        encoder_global_layers=(1, 3),
-        prompt_width=64,
-        decoder_heads=4,
-        decoder_mlp_width=256,
-        iou_head_width=64,
-    ),
+    "tiny": _TINY,
+    "tiny_conv": replace(_TINY, convolutions=((16, 0), (32, 1), (96, 3))),
 }
 
 
 def build(config: SamConfig) -> Sam:
     """A SAM of these sizes with fresh weights, drawn from torch's generator; set up as the package does its official ones."""
     return Sam(
-        image_encoder=ImageEncoderViT(
-            img_size=config.image_size,
-            patch_size=config.patch_size,
-            embed_dim=config.encoder_width,
-            depth=config.encoder_depth,
-            num_heads=config.encoder_heads,
-            mlp_ratio=config.encoder_mlp_ratio,
-            out_chans=config.prompt_width,
-            qkv_bias=True,
-            norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            use_rel_pos=True,
-            window_size=config.encoder_window,
-            global_attn_indexes=config.encoder_global_layers,
-        ),
+        image_encoder=_encoder(config),
         prompt_encoder=PromptEncoder(
             embed_dim=config.prompt_width,
             image_embedding_size=(config.grid, config.grid),
@@ -149,6 +142,26 @@ def build(config: SamConfig) -> Sam:
         pixel_mean=list(config.pixel_mean),
         pixel_std=list(config.pixel_std),
     )
+
+
+def _encoder(config: SamConfig) -> nn.Module:
+    if config.convolutions:
+        return ConvEncoder(config.image_size, config.patch_size, config.convolutions, config.prompt_width)
+    encoder: nn.Module = ImageEncoderViT(
+        img_size=config.image_size,
+        patch_size=config.patch_size,
+        embed_dim=config.encoder_width,
+        depth=config.encoder_depth,
+        num_heads=config.encoder_heads,
+        mlp_ratio=config.encoder_mlp_ratio,
+        out_chans=config.prompt_width,
+        qkv_bias=True,
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=config.encoder_window,
+        global_attn_indexes=config.encoder_global_layers,
+    )
+    return encoder
 
 
 def load_official(path: Path, sizes: str | SamConfig) -> Sam:
@@ -195,8 +208,15 @@ def _some(what: str, names: list[str]) -> str:
 
 def _better(shapes: Mapping[str, tuple[int, ...]], config: SamConfig) -> str:
     """What to do about a checkpoint whose tensors have these shapes, and which is not one of `config`."""
-    embedding = shapes.get("image_encoder.pos_embed")
     for name, other in CONFIGS.items():
-        if other != config and embedding == (1, other.grid, other.grid, other.encoder_width):
+        piece, shape = _telling(other)
+        if other != config and shapes.get(piece) == shape:
             return f"It looks like a {name}: name that size"
     return "Name the size of the SAM that it is of"
+
+
+def _telling(config: SamConfig) -> tuple[str, tuple[int, ...]]:
+    """A weight that a SAM of these sizes has, and its shape, which others haven't."""
+    if config.convolutions:
+        return "image_encoder.stages.0.0.weight", (config.convolutions[0][0], 3, 3, 3)
+    return "image_encoder.pos_embed", (1, config.grid, config.grid, config.encoder_width)

@@ -6,6 +6,7 @@ parts (output tokens, two-way transformer, upscaling, hypernetwork, IoU head) do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,8 @@ from segment_anything.modeling import Sam
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from model.plum import convolutional
+from model.plum.convolutional import ConvEncoder
 from model.plum.embedding_cache import EmbeddingCache, encoder_key
 from model.plum.errors import ModelError
 
@@ -64,6 +67,15 @@ class Segmenter(nn.Module):
         return int(self.sam.prompt_encoder.embed_dim)
 
     @property
+    def channels(self) -> int:
+        """Of embeddings: C, and those that carry the encoder's finer maps."""
+        return 4 * self.width if self._fine else self.width
+
+    @property
+    def _fine(self) -> bool:
+        return isinstance(self.sam.image_encoder, ConvEncoder)
+
+    @property
     def grid(self) -> tuple[int, int]:
         """(h, w) of the image embeddings, in positions."""
         height, width = self.sam.prompt_encoder.image_embedding_size
@@ -88,7 +100,7 @@ class Segmenter(nn.Module):
         return encoding
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Embeddings (I, C, h, w) of I photographs, from pixels float32 (I, 3, S, S) as `pictures.prepare` makes them.
+        """Embeddings (I, `channels`, h, w) of I photographs, from pixels float32 (I, 3, S, S) as `pictures.prepare` makes them.
 
         A frozen encoder keeps nothing for the backward pass. Raises ModelError for pixels of another size.
         """
@@ -98,9 +110,9 @@ class Segmenter(nn.Module):
                 f"the pixels are {tuple(pixels.shape)}, and this SAM's encoder takes (I, 3, {side}, {side})"
             )
         if not len(pixels):
-            return pixels.new_zeros(0, self.width, *self.grid)
+            return pixels.new_zeros(0, self.channels, *self.grid)
         encoder = self.sam.image_encoder
-        embeddings: Tensor = encoder(pixels.to(encoder.patch_embed.proj.weight.dtype))
+        embeddings: Tensor = encoder(pixels.to(next(encoder.parameters()).dtype))
         return embeddings
 
     def decode(
@@ -114,7 +126,7 @@ class Segmenter(nn.Module):
     ) -> Decoded:
         """The masks of N spans in I images.
 
-        `embeddings` (I, C, h, w) of the images; `image_of` int64 (N,), the image of each span, in any order; `queries`
+        `embeddings` (I, `channels`, h, w) of the images; `image_of` int64 (N,), the image of each span, in any order; `queries`
         (N, K, C), its sparse prompts (one token a span, K = 1); `dense` (N, C, h, w), its dense prompt, or None for SAM's
         "no mask". At most `at_once` spans are decoded together, which bounds memory (where no gradient is kept) and changes
         nothing else. Raises ModelError for shapes that don't fit, or for an image that isn't there.
@@ -150,19 +162,33 @@ class Segmenter(nn.Module):
         tokens = torch.cat([outputs.expand(len(queries), -1, -1), queries.to(kind)], dim=1)
         prompt = self.no_mask()[None, :, None, None] if dense is None else dense
         # The package repeats the positions for each prompt; one copy broadcasts to the same sums.
+        images, *finer = convolutional.unfold(images) if self._fine else (images,)
         states, image = decoder.transformer(images.to(kind) + prompt.to(kind), positions.to(kind), tokens)
-        upscaled = decoder.output_upscaling(image.transpose(1, 2).reshape(images.shape))
+        upscaled = self._upscaled(image.transpose(1, 2).reshape(images.shape), finer)
         # Tokens: the IoU's, then the masks'. Mask 0 is the single one; only its hypernetwork is needed.
         filters = decoder.output_hypernetworks_mlps[0](states[:, 1])
         logits = torch.einsum("nc,nchw->nhw", filters, upscaled)
         iou = decoder.iou_prediction_head(states[:, 0])[:, 0]
         return logits.float(), iou.float()
 
+    def _upscaled(self, image: Tensor, finer: Sequence[Tensor]) -> Tensor:
+        """(n, C / 8, 4h, 4w) of (n, C, h, w), in sight of the encoder's finer maps where it has any."""
+        widen, norm, activate, again, at_last = self.sam.mask_decoder.output_upscaling
+        image = widen(image)
+        if finer:
+            image = image + finer[1].to(image.dtype)
+        image = again(activate(norm(image)))
+        if finer:
+            image = image + finer[0].to(image.dtype)
+        made: Tensor = at_last(image)
+        return made
+
     def _check(self, embeddings: Tensor, image_of: Tensor, queries: Tensor, dense: Tensor | None) -> None:
         """Raises ModelError for what `decode` can't use."""
         shape, spans = (self.width, *self.grid), len(image_of)
-        if embeddings.ndim != 4 or embeddings.shape[1:] != shape:
-            raise ModelError(f"the image embeddings are {tuple(embeddings.shape)}, not (I, {_listed(shape)})")
+        carried = (self.channels, *self.grid)
+        if embeddings.ndim != 4 or embeddings.shape[1:] != carried:
+            raise ModelError(f"the image embeddings are {tuple(embeddings.shape)}, not (I, {_listed(carried)})")
         if image_of.ndim != 1 or image_of.dtype != torch.int64:
             raise ModelError(f"the images of the spans are {image_of.dtype} {tuple(image_of.shape)}, not int64 (N,)")
         if queries.ndim != 3 or len(queries) != spans or queries.shape[2] != self.width:

@@ -22,7 +22,7 @@ from model.plum.segmenter import Segmenter
 from model.tiny import choosing, language, masks, pointing
 from model.tiny.captions import Caption
 from model.tiny.choosing import Lists
-from model.tiny.descriptions import Describer
+from model.tiny.masks import Beside
 from model.tiny.pointing import PointingHead
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
@@ -36,8 +36,7 @@ class Both(nn.Module):
         self.backbone, self.segmenter, self.sizes = backbone, segmenter, sizes
         self.seen_head = RegionHead(backbone.hidden, language.SIDE)
         self.point_head = PointingHead(backbone.hidden)
-        self.describer = Describer(sizes.prompt_width)
-        self.head = RegionHead(sizes.prompt_width, masks.SIDE)
+        self.beside = Beside(segmenter.width)
         self.query = QueryProjection(backbone.hidden, segmenter.width)
 
     def take(self, of_masks: Mapping[str, Tensor], of_captions: Mapping[str, Tensor]) -> None:
@@ -47,8 +46,7 @@ class Both(nn.Module):
             (self.seen_head, of_captions, "head"),
             (self.point_head, of_captions, "point_head"),
             (self.segmenter, of_masks, "part"),
-            (self.describer, of_masks, "describer"),
-            (self.head, of_masks, "head"),
+            (self.beside, of_masks, "beside"),
         ):
             own = {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
             part.load_state_dict(own)
@@ -74,7 +72,7 @@ def loss_of(
     pointed, points = pointing.loss_of(both.backbone, both.point_head, heard, watched)
     batch = masks.batch_of(drawn, both.sizes, 1, 1, seed)
     embeddings = both.segmenter.encode(batch.pixels)
-    loss, measured = masks.loss_of(both.segmenter, both.describer, both.head, batch, config, embeddings)
+    loss, measured = masks.loss_of(both.segmenter, both.beside, batch, config, embeddings)
     chosen, right = choosing.loss_of(both.backbone, heard, to_choose)
     loss = loss + heard.loss + pointed + chosen
     heard_of = {"tokens": heard.measured["tokens"], "seen": heard.measured["regions"]}
@@ -94,5 +92,5 @@ def loss_of(
         [one[3] for one in wanted], [placements[one[0]] for one in wanted], both.sizes.mask_size
     )
     asked = masks.Asked(queries, rows, targets.coverage, targets.valid)
-    own, named_iou = masks.of_masks(both.segmenter.decode(embeddings, rows, queries[:, None]), asked, config)
-    return loss + own, {**measured, "named": named_iou}
+    own, named_iou, looks = masks.of_prompts(both.segmenter, embeddings, asked, queries[:, None], config)
+    return loss + own, {**measured, "named": named_iou, "looks_named": looks}

@@ -24,12 +24,13 @@ from model.plum.losses import LossConfig
 from model.plum.segmenter import Segmenter
 from model.tiny import captions, choosing, grounding, language, masks, parts, pointing
 from model.tiny.captions import Caption
-from model.tiny.descriptions import Describer
 from model.tiny.learning import Measured, Rates, Task, learn
 from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
+#: The size of the SAM.
+SIZE: Final = "tiny_conv"
 #: Steps that a line of the log stands for.
 LOGGED: Final = 25
 
@@ -42,10 +43,11 @@ class TinyConfig:
     mask_steps: int = 3_250
     mask_rates_fall_over: int = 10_000
     """Steps in which the rates would fall to 0, were there no third task that takes it on from here."""
-    mask_scenes: int = 12
+    mask_scenes: int = 4
     described_each: int = 4
-    shown_each: int = 2
-    mask_rate: float = 2e-3
+    shown_each: int = 6
+    mask_rate: float = 3e-3
+    mask_hidden_rate: float = 1e-2
     language_steps: int = 2_250
     language_rates_fall_over: int = 9_000
     language_scenes: int = 16
@@ -112,16 +114,16 @@ def _run_folder(out: Path, config: TinyConfig) -> Path:
 def learn_masks(config: TinyConfig, folder: Path) -> None:
     """SAM alone."""
     _one_thread(config.seed)
-    sizes = sam.SamConfig.named("tiny")
+    sizes = sam.SamConfig.named(SIZE)
     segmenter = _segmenter(sizes)
-    describer, head = Describer(sizes.prompt_width), RegionHead(sizes.prompt_width, masks.SIDE)
+    beside = masks.Beside(segmenter.width)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
         batch = masks.batch_of(drawn, sizes, config.described_each, config.shown_each, config.seed + step)
-        return masks.loss_of(segmenter, describer, head, batch, _MASKS)
+        return masks.loss_of(segmenter, beside, batch, _MASKS)
 
-    learned = nn.ModuleDict({"part": segmenter, "describer": describer, "head": head})
-    rates = Rates(config.hidden_rate, config.mask_rate, config.warm_up, config.mask_rates_fall_over)
+    learned = nn.ModuleDict({"part": segmenter, "beside": beside})
+    rates = Rates(config.mask_hidden_rate, config.mask_rate, config.warm_up, config.mask_rates_fall_over)
     learn(Task("masks", learned, one, config.mask_steps, config.mask_scenes, ("fresh",), rates), config.seed, folder)
 
 
@@ -150,7 +152,7 @@ def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
     distributed.init_process_group(
         "gloo", init_method=_meeting(folder).absolute().as_uri(), rank=rank, world_size=PROCESSES
     )
-    sizes = sam.SamConfig.named("tiny")
+    sizes = sam.SamConfig.named(SIZE)
     both = grounding.Both(_backbone(config.seed), _segmenter(sizes), sizes)
     states = [torch.load(folder / f"{name}.pt", weights_only=True)["model"] for name in ("masks", "captions")]
     both.take(*states)

@@ -136,7 +136,7 @@ def optimisers(task: Task) -> tuple[Optimizer, Optimizer]:
     heads = {
         id(module.weight)
         for name, module in task.model.named_modules()
-        if isinstance(module, nn.Linear) and "head" in name
+        if isinstance(module, nn.Linear | nn.Conv2d) and "head" in name
     }
     hidden = muon.hidden_matrices(task.model, heads)
     known = {id(weight) for weight in hidden}

@@ -13,14 +13,15 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.plum import losses, pictures
 from model.plum.pictures import Placement
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Decoded, Segmenter
-from model.tiny import descriptions, regions
+from model.tiny import attending, descriptions, grouping, regions
 from model.tiny.descriptions import Describer
+from model.tiny.grouping import GroupHead, Groups
 from model.tiny.regions import RegionHead, Regions
 from model.tiny.scenes import Drawn
 
@@ -55,6 +56,18 @@ class MaskBatch:
     shown: Asked
     """By points and boxes."""
     regions: Regions
+    groups: Groups
+
+
+class Beside(nn.Module):
+    """What learns beside SAM, and is thrown away."""
+
+    def __init__(self, width: int) -> None:
+        """`width` C of SAM's embeddings."""
+        super().__init__()
+        self.describer = Describer(width)
+        self.region_head = RegionHead(width, SIDE)
+        self.group_head = GroupHead(width)
 
 
 def batch_of(drawn: Sequence[Drawn], config: SamConfig, described: int, shown: int, seed: int) -> MaskBatch:
@@ -73,6 +86,7 @@ def batch_of(drawn: Sequence[Drawn], config: SamConfig, described: int, shown: i
         asked(told, placements, config),
         asked(pointed, placements, config),
         regions.of(drawn, cells, placements),
+        grouping.of(drawn, config.mask_size, placements, rng),
     )
 
 
@@ -91,25 +105,38 @@ def asked(
 
 def loss_of(
     segmenter: Segmenter,
-    describer: Describer,
-    head: RegionHead,
+    beside: Beside,
     batch: MaskBatch,
     config: losses.LossConfig,
     embeddings: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch; the mean IoU of its masks in the decoder's cells, and the share of cells whose outline is told.
+    """The loss of a batch, and what is measured: the mean IoU, in the decoder's cells, of masks by points and boxes, of those by
+    descriptions, and of those by features alone; the share of cells whose outline is told; how often the decoder looks right.
 
-    `embeddings` (P, C, h, w) of its photographs, where they are there already.
+    `embeddings` (P, 4 C, h, w) of its photographs, where they are there already.
     """
     embeddings = segmenter.encode(batch.pixels) if embeddings is None else embeddings
     points = (batch.shown.prompts[..., :2], batch.shown.prompts[..., 2].long())
     corners, _ = segmenter.sam.prompt_encoder(points=points, boxes=None, masks=None)
-    shown = segmenter.decode(embeddings, batch.shown.image_of, corners)
-    described = segmenter.decode(embeddings, batch.described.image_of, describer(batch.described.prompts))
-    first, iou = of_masks(shown, batch.shown, config)
-    second, found = of_masks(described, batch.described, config)
-    where, told = regions.loss_of(head(embeddings.permute(0, 2, 3, 1)), batch.regions)
-    return first + second + where, {"iou": iou, "found": found, "regions": told}
+    shown, iou, _ = of_prompts(segmenter, embeddings, batch.shown, corners, config)
+    told = beside.describer(batch.described.prompts)
+    described, found, looks = of_prompts(segmenter, embeddings, batch.described, told, config)
+    own = embeddings[:, : segmenter.width].permute(0, 2, 3, 1)
+    where, cells = regions.loss_of(beside.region_head(own), batch.regions)
+    alike, grouped = grouping.loss_of(beside.group_head(embeddings, batch.groups.asking), batch.groups, config)
+    measured = {"iou": iou, "found": found, "grouped": grouped, "regions": cells, "looks": looks}
+    return shown + described + where + alike, measured
+
+
+def of_prompts(
+    segmenter: Segmenter, embeddings: Tensor, asked: Asked, prompts: Tensor, config: losses.LossConfig
+) -> tuple[Tensor, float, float]:
+    """The loss of masks by `prompts` (N, K, C), their mean IoU, and how often the decoder looks at what is asked for."""
+    with attending.watching(segmenter) as watched:
+        decoded = segmenter.decode(embeddings, asked.image_of, prompts)
+    loss, iou = of_masks(decoded, asked, config)
+    looking, looks = attending.loss_of(watched, asked.targets)
+    return loss + looking, iou, looks
 
 
 def of_masks(decoded: Decoded, asked: Asked, config: losses.LossConfig) -> tuple[Tensor, float]:

@@ -79,7 +79,7 @@ def of(drawn: Sequence[Drawn], cells: int, placements: Sequence[Placement] | Non
         if placements is not None:
             at = placements[number]
             tall, wide = at.image_size / at.resized_height, at.image_size / at.resized_width
-        down, across = _middles(cells, height, tall), _middles(cells, width, wide)
+        down, across = middles(cells, height, tall), middles(cells, width, wide)
         rows, columns = down[down < height], across[across < width]
         labels = one.labels[np.ix_(rows, columns)]
         kinds, said = _tables(one)
@@ -102,6 +102,6 @@ def _tables(one: Drawn) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return kinds, said
 
 
-def _middles(cells: int, pixels: int, extent: float) -> NDArray[np.int64]:
+def middles(cells: int, pixels: int, extent: float) -> NDArray[np.int64]:
     """Where the middles of cells fall in a line of pixels that fills 1 / `extent` of them; each is a pixel, or beyond."""
     return ((np.arange(cells) + 0.5) / cells * extent * pixels).astype(np.int64)

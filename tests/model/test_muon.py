@@ -11,7 +11,7 @@ from torch import nn
 from model import muon
 
 
-def test_hidden_matrices_are_those_of_linear_layers_that_train_once_each() -> None:
+def test_hidden_matrices_are_those_of_layers_that_train_once_each() -> None:
     shared = nn.Linear(4, 4)
     model = nn.ModuleDict(
         {
@@ -24,7 +24,8 @@ def test_hidden_matrices_are_those_of_linear_layers_that_train_once_each() -> No
         }
     )
     head = model["head"].weight
-    assert [id(one) for one in muon.hidden_matrices(model, {id(head)})] == [id(shared.weight)]
+    due = [shared.weight, model["convolution"].weight]
+    assert [*map(id, muon.hidden_matrices(model, {id(head)}))] == [*map(id, due)]
 
 
 def test_a_step_moves_all_directions_of_a_matrix_alike() -> None:
@@ -87,3 +88,13 @@ def test_a_run_goes_on_from_its_state_to_the_bit() -> None:
 def test_what_is_no_matrix_is_refused() -> None:
     with pytest.raises(ValueError, match="matrices alone"):
         muon.Muon([nn.Parameter(torch.zeros(3))], 0.1)
+
+
+def test_a_convolution_moves_as_the_matrix_of_its_outputs() -> None:
+    torch.manual_seed(4)
+    kernel, gradient = torch.randn(8, 3, 3, 3), torch.randn(8, 3, 3, 3)
+    one, flat = nn.Parameter(kernel.clone()), nn.Parameter(kernel.flatten(1).clone())
+    one.grad, flat.grad = gradient, gradient.flatten(1)
+    for weight in (one, flat):
+        muon.Muon([weight], 0.1, 0.1).step()
+    assert torch.equal(one.flatten(1), flat)

@@ -20,7 +20,7 @@ DICE = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
 @pytest.fixture(scope="module")
 def both() -> Both:
     torch.manual_seed(5)
-    sizes = sam.SamConfig.named("tiny")
+    sizes = sam.SamConfig.named("tiny_conv")
     processor = parts.processor(5)
     segmenter = Segmenter(sam.build(sizes), freeze_encoder=False, freeze_iou_head=False)
     return Both(Backbone(parts.language_model(processor.tokenizer), processor), segmenter, sizes)
@@ -39,7 +39,9 @@ def test_names_ask_for_the_masks_of_what_they_name(both: Both, monkeypatch: pyte
     monkeypatch.setattr(masks, "of_masks", kept)
     lists = [choosing.lists(one, 5, number) for number, one in enumerate(drawn)]
     _, measured = grounding.loss_of(both, drawn, said, lists, DICE, 1, named=4)
-    assert set(measured) == {"iou", "found", "regions", "tokens", "seen", "named", "chosen", "pointed", "attended"}
+    of_masks_alone = {"iou", "found", "grouped", "regions", "looks"}
+    of_both = {"tokens", "seen", "pointed", "attended", "chosen", "named", "looks_named"}
+    assert set(measured) == of_masks_alone | of_both
     named = asked[-1]
     assert len(named.prompts) == sum(min(4, sum(len(one.named) for one in talk)) for talk in said)
     _, placements = pictures.prepare_all([one.image for one in drawn], both.sizes)
@@ -70,7 +72,7 @@ def test_both_parts_learn_from_the_masks_of_names(both: Both) -> None:
     assert reached(both) == {"backbone", "query"}
     both.zero_grad()
     grounding.loss_of(both, drawn, said, [None, None], DICE, 1, named=4)[0].backward()
-    assert reached(both) == {"backbone", "segmenter", "seen_head", "point_head", "describer", "head", "query"}
+    assert reached(both) == {"backbone", "segmenter", "seen_head", "point_head", "beside", "query"}
 
 
 def reached(both: Both) -> set[str]:
@@ -88,18 +90,14 @@ def test_what_each_learned_alone_is_taken_over(both: Both) -> None:
     def under(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return {f"{prefix}.{key}": one for key, one in state.items()}
 
-    of_masks = {
-        **under("part", more("segmenter")),
-        **under("describer", more("describer")),
-        **under("head", more("head")),
-    }
+    of_masks = {**under("part", more("segmenter")), **under("beside", more("beside"))}
     of_captions = {
         **under("part", more("backbone", 0)),
         **under("head", more("seen_head")),
         **under("point_head", more("point_head")),
     }
     other.take(of_masks, of_captions)
-    for name in ("segmenter", "describer", "head", "seen_head", "point_head"):
+    for name in ("segmenter", "beside", "seen_head", "point_head"):
         found, due = getattr(other, name).state_dict(), more(name)
         assert all(torch.equal(found[key], due[key]) for key in due)
     with pytest.raises(RuntimeError, match="Missing key"):

@@ -84,7 +84,7 @@ def same(left: Path, right: Path) -> bool:
 
 
 def test_points_and_boxes_ask_for_their_mask() -> None:
-    sizes = sam.SamConfig.named("tiny")
+    sizes = sam.SamConfig.named(job.SIZE)
     drawn = [scenes.draw(3, number, "fresh") for number in range(4)]
     shown = masks.batch_of(drawn, sizes, 2, 8, 0).shown
     cells = sizes.image_size / sizes.mask_size
@@ -105,7 +105,7 @@ def test_points_and_boxes_ask_for_their_mask() -> None:
 
 
 def test_a_description_asks_for_the_mask_of_what_it_describes() -> None:
-    sizes = sam.SamConfig.named("tiny")
+    sizes = sam.SamConfig.named(job.SIZE)
     drawn = [scenes.draw(3, number, "fresh") for number in range(4)]
     described = masks.batch_of(drawn, sizes, 5, 1, 0).described
     _, placements = pictures.prepare_all([one.image for one in drawn], sizes)
@@ -135,8 +135,8 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes(made: Path) ->
     )
     states = backbone.states(backbone.texts([rendered.ids], [picture]), backbone.features([picture]))
     assert torch.isfinite(states).all()
-    sam.load_official(weights[0], "tiny")
-    config = PlumConfig(str(folder / "lmm"), sam=str(weights[0]), spans=SpanExtractorConfig(heads=4))
+    sam.load_official(weights[0], job.SIZE)
+    config = PlumConfig(str(folder / "lmm"), sam=str(weights[0]), sam_size=job.SIZE, spans=SpanExtractorConfig(heads=4))
     assert saving.build(config).feedback is not None
 
 

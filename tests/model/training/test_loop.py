@@ -87,7 +87,7 @@ def test_muon_takes_hidden_matrices_and_adamw_the_rest(backbone: Path) -> None:
     assert (type(adam), type(muon)) == (torch.optim.AdamW, Muon)
     assert [group["peak"] for group in muon.param_groups] == [3e-3]
     by_adam, by_muon = ([one for group in rule.param_groups for one in group["params"]] for rule in (adam, muon))
-    assert {one.ndim for one in by_muon} == {2}
+    assert {one.ndim for one in by_muon} == {2, 4}, "linear layers and convolutions"
     assert len({*map(id, by_adam), *map(id, by_muon)}) == len(by_adam) + len(by_muon)
     assert {*map(id, by_adam), *map(id, by_muon)} == {id(one) for one in plum.parameters() if one.requires_grad}
     assert id(plum.query.mlp[0].weight) in set(map(id, by_muon))
