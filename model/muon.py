@@ -3,8 +3,8 @@
 Muon makes each step of a matrix orthogonal, so that all its directions are learned at one pace. Its steps are scaled to the size
 that AdamW's have (Liu et al. 2025), so that a learning rate means about the same for both.
 
-torch's own Muon works matrix by matrix, in bfloat16, which processors have to emulate: in pre-training that took a third of a
-step. Here matrices of one shape are made orthogonal together, in the precision of their weights.
+torch's own Muon works matrix by matrix, in bfloat16, which many processors have to emulate: in pre-training that took almost a
+third of a step. Here matrices of one shape are made orthogonal together, in float32.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What belongs together: a third task of SAM's encoder, on the fine maps that its decoder draws outlines by.
 
-A mask costs the decoder as much as several photographs cost a small encoder, so prompts alone teach few outlines. Here any cell
-asks for all cells of its surface, by a product of features alone: dozens of masks for the price of one. The layers that make
-products of features are thrown away.
+A prompt teaches one outline, by way of a decoder that at first makes little of it. Here any cell asks for all cells of its
+surface, by a product of features alone: dozens of outlines for the price of a few prompts. The layers that make the products
+are thrown away.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from model.plum import losses
 from model.plum.convolutional import grown, unfold
 from model.plum.pictures import Placement
-from model.tiny.regions import middles
+from model.tiny import overlapping, regions
 from model.tiny.scenes import Drawn
 
 #: Cells that ask, of a photograph.
@@ -63,11 +63,8 @@ def of(drawn: Sequence[Drawn], cells: int, placements: Sequence[Placement], rng:
     surfaces = np.full((len(drawn), cells, cells), -1)
     asking = np.zeros((len(drawn), ASKING), np.int64)
     for number, (one, at) in enumerate(zip(drawn, placements, strict=True)):
-        height, width = one.labels.shape
-        down = middles(cells, height, at.image_size / at.resized_height)
-        across = middles(cells, width, at.image_size / at.resized_width)
-        rows, columns = down[down < height], across[across < width]
-        surfaces[number, : len(rows), : len(columns)] = one.labels[np.ix_(rows, columns)]
+        labels, _, _ = regions.labels_of(one, cells, at)
+        surfaces[number, : labels.shape[0], : labels.shape[1]] = labels
         found = surfaces[number].ravel()
         # As often of each surface that shows, however large.
         kinds = np.unique(found[found > 0])
@@ -81,9 +78,5 @@ def loss_of(logits: Tensor, groups: Groups, config: losses.LossConfig) -> tuple[
     surfaces = groups.surfaces
     wanted = surfaces[:, None] == surfaces.flatten(1).gather(1, groups.asking)[..., None, None]
     valid = (surfaces >= 0)[:, None].expand_as(wanted)
-    flat = logits.flatten(0, 1), wanted.flatten(0, 1), valid.flatten(0, 1)
-    sums = losses.of_masks(flat[0], flat[1].float(), flat[2], config)
-    with torch.no_grad():
-        made = (flat[0] > 0) & flat[2]
-        iou = (made & flat[1]).sum((1, 2)) / (made | flat[1]).sum((1, 2)).clamp(min=1)
-    return (config.overlap * sums["overlap"] + config.bce * sums["bce"]) / len(flat[0]), float(iou.mean())
+    loss, iou = overlapping.of_logits(logits.flatten(0, 1), wanted.flatten(0, 1).float(), valid.flatten(0, 1), config)
+    return loss, float(iou.mean())

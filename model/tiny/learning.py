@@ -173,7 +173,7 @@ def _restore(state: Path, log: Path, model: nn.Module, each: Sequence[Optimizer]
 def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn]]]:
     """The steps from `start`, and the scenes of each; they come of its number alone. Each task sees scenes of its own.
 
-    To draw a scene takes about as long as to learn from it, so each is seen several times, with other questions.
+    To draw a scene takes half as long as to learn from it, so each is seen several times, with other questions.
     """
     first = int.from_bytes(task.name.encode()[:4], "big") << 32
     rank, processes = task.team
@@ -191,9 +191,8 @@ def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn
 
 
 def group_of(step: int) -> int:
-    """Which of the groups of scenes a step sees: a new one, then one that was new `_LATER` groups ago, twice as many, and so on.
-
-    As there is none yet, the first steps see what the step before them saw.
+    """Which of the groups of scenes a step sees. Of `_TIMES` steps the first sees a new one, the others those that were new
+    `_LATER` groups ago, twice as many, and so on; where there is none yet, the new one again.
     """
     new, time = divmod(step, _TIMES)
     return new if new < time * _LATER else new - time * _LATER

@@ -19,7 +19,7 @@ from model.plum import losses, pictures
 from model.plum.pictures import Placement
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Decoded, Segmenter
-from model.tiny import attending, descriptions, grouping, regions
+from model.tiny import attending, descriptions, grouping, overlapping, regions
 from model.tiny.descriptions import Describer
 from model.tiny.grouping import GroupHead, Groups
 from model.tiny.regions import RegionHead, Regions
@@ -141,14 +141,8 @@ def of_prompts(
 
 def of_masks(decoded: Decoded, asked: Asked, config: losses.LossConfig) -> tuple[Tensor, float]:
     """The loss of masks, a mask, and their mean IoU."""
-    sums = losses.of_masks(decoded.logits, asked.targets, asked.valid, config)
-    with torch.no_grad():
-        made, true = (decoded.logits > 0) & asked.valid, asked.targets > 0.5
-        union = (made | true).sum((1, 2)).clamp(min=1)
-        iou = (made & true).sum((1, 2)) / union
-    guessed = (decoded.iou - iou).square().sum()
-    loss = (config.overlap * sums["overlap"] + config.bce * sums["bce"] + _IOU * guessed) / len(asked.image_of)
-    return loss, float(iou.mean())
+    loss, iou = overlapping.of_logits(decoded.logits, asked.targets, asked.valid, config)
+    return loss + _IOU * (decoded.iou - iou).square().mean(), float(iou.mean())
 
 
 def _descriptions(

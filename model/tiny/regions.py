@@ -74,23 +74,33 @@ def of(drawn: Sequence[Drawn], cells: int, placements: Sequence[Placement] | Non
     classes = np.full((len(drawn), cells, cells), _OUTSIDE)
     measures = np.zeros((len(drawn), cells, cells, _MEASURES), np.float32)
     for number, one in enumerate(drawn):
-        height, width = one.labels.shape
-        tall = wide = 1.0
-        if placements is not None:
-            at = placements[number]
-            tall, wide = at.image_size / at.resized_height, at.image_size / at.resized_width
-        down, across = middles(cells, height, tall), middles(cells, width, wide)
-        rows, columns = down[down < height], across[across < width]
-        labels = one.labels[np.ix_(rows, columns)]
+        labels, rows, columns = labels_of(one, cells, placements[number] if placements is not None else None)
         kinds, said = _tables(one)
         inside = np.s_[number, : len(rows), : len(columns)]
         classes[inside] = kinds[labels]
-        longest = max(height, width)
+        longest = max(one.labels.shape)
         here = np.stack(np.broadcast_arrays(columns[None, :], rows[:, None]), -1)
         ways = (said[labels][..., :4].reshape(*labels.shape, 2, 2) - here[..., None, :]) / longest * 4
         measures[inside][..., :4] = ways.reshape(*labels.shape, 4)
         measures[inside][..., 4] = np.log(said[labels][..., 4] / longest)
     return Regions(torch.from_numpy(classes), torch.from_numpy(measures))
+
+
+def labels_of(
+    one: Drawn, cells: int, placement: Placement | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Which surface shows at the middles of a square's cells, (r, c) without those in padding; their rows and columns of pixels.
+
+    The square is SAM's where there is a `placement`, else the one that the photograph was squeezed into.
+    """
+    height, width = one.labels.shape
+    tall = wide = 1.0
+    if placement is not None:
+        tall = placement.image_size / placement.resized_height
+        wide = placement.image_size / placement.resized_width
+    down, across = _middles(cells, height, tall), _middles(cells, width, wide)
+    rows, columns = down[down < height], across[across < width]
+    return one.labels[np.ix_(rows, columns)], rows, columns
 
 
 def _tables(one: Drawn) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -102,6 +112,6 @@ def _tables(one: Drawn) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     return kinds, said
 
 
-def middles(cells: int, pixels: int, extent: float) -> NDArray[np.int64]:
+def _middles(cells: int, pixels: int, extent: float) -> NDArray[np.int64]:
     """Where the middles of cells fall in a line of pixels that fills 1 / `extent` of them; each is a pixel, or beyond."""
     return ((np.arange(cells) + 0.5) / cells * extent * pixels).astype(np.int64)
