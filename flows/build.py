@@ -60,6 +60,7 @@ def build_partonomy(
     questions: Questions = None,
     llm: LanguageModel = None,
     validation: Validation = None,
+    preview: int | None = None,
     workers: Count | None = None,
     verify: bool = False,
     config: str | None = None,
@@ -88,6 +89,7 @@ def build_partonomy(
             questions=questions,
             llm=llm,
             validation=validation,
+            preview=preview,
             workers=workers,
             verify=verify or None,
         )
@@ -209,6 +211,7 @@ class AsFlow:
                 questions=msgspec.to_builtins(config.questions),
                 llm=msgspec.to_builtins(config.llm),
                 validation=msgspec.to_builtins(config.validation),
+                preview=config.preview,
                 workers=config.workers,
                 verify=config.verify,
                 return_state=True,

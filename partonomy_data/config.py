@@ -44,6 +44,8 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Which language model is asked, for what, and how much it may cost (see docs/language-model.md)."""
     validation: ValidationSettings = ValidationSettings()
     """How the version is validated before it is published (see docs/validation.md)."""
+    preview: int = 8
+    """Photographs of each source that the preview shows; 0 for none. It is no part of what tells versions apart."""
     workers: int | None = None
     """Processes; all cores if not given. Has no influence on what is published."""
     verify: bool = False
@@ -104,6 +106,8 @@ def convert(content: Mapping[str, Any], where: str = "") -> BuildConfig:
     for name, least in (("limit", config.limit), ("workers", config.workers)):
         if least is not None and least < 1:
             raise UsageError(f"`{name}` must be at least 1, not {least}", where=where)
+    if not 0 <= config.preview <= 100:
+        raise UsageError(f"`preview` must be from 0 to 100, not {config.preview}", where=where)
     return config
 
 
@@ -152,6 +156,7 @@ def merged(
     questions: Mapping[str, Any] | None = None,
     llm: Mapping[str, Any] | None = None,
     validation: Mapping[str, Any] | None = None,
+    preview: int | None = None,
     workers: int | None = None,
     verify: bool | None = None,
 ) -> BuildConfig:
@@ -171,6 +176,7 @@ def merged(
         "questions": {**msgspec.to_builtins(base.questions), **(questions or {})},
         "llm": {**msgspec.to_builtins(base.llm), **(llm or {})},
         "validation": {**msgspec.to_builtins(base.validation), **(validation or {})},
+        "preview": preview if preview is not None else base.preview,
         "workers": workers if workers is not None else base.workers,
         "verify": verify if verify is not None else base.verify,
     }

@@ -8,7 +8,7 @@ assemble   from finished shards to a staged version
 judging    what a language model is asked
 asking     its questions
 validating the rules that a version must keep
-card       the README.md of a version
+card       the README.md of a version; preview  a few small photographs beside it
 runs       what is true of a run: times, settings, outcome
 workers    a pool of processes that can't be orphaned
 progress   how a build tells where it is
@@ -32,11 +32,13 @@ from partonomy_data.pipeline.assemble import Assembled, assemble
 from partonomy_data.pipeline.card import card
 from partonomy_data.pipeline.judging import model
 from partonomy_data.pipeline.keeping import Kept
+from partonomy_data.pipeline.preview import Preview, preview
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.reading import AtOnce, Finished, read
 from partonomy_data.pipeline.runs import BuildReport, record, report, take_back
 from partonomy_data.pipeline.validating import validate
 from partonomy_data.pipeline.workers import Executors, pool
+from partonomy_data.store.layout import PREVIEW
 from partonomy_data.store.lock import build_lock
 from partonomy_data.store.publish import Published, publish
 from partonomy_data.store.remote import state
@@ -163,11 +165,16 @@ def finish(finished: Finished, assembled: Assembled) -> BuildReport:
         record(root, finished.config, done, assembled.reviewed)
         return done
 
+    with clock.measure("preview"):
+        shown = _preview(finished, assembled)
     with clock.measure("publish"):
         manifest = {**assembled.manifest, "language_model": finished.model.said()}
+        if shown is not None:
+            manifest["preview"] = shown.said()
         readme = card(manifest, assembled.filled, assembled.splits)
+        extras = {PREVIEW: shown.content} if shown is not None else {}
         try:
-            published = publish(root, assembled.staged, manifest, readme=readme, before=recorded)
+            published = publish(root, assembled.staged, manifest, readme=readme, extras=extras, before=recorded)
         except BaseException:
             take_back(root, clock.run_id)
             raise
@@ -180,3 +187,11 @@ def finish(finished: Finished, assembled: Assembled) -> BuildReport:
         done = report(root, published, assembled, clock, finished.model, finished.failed)
         done = msgspec.structs.replace(done, forgotten=error.strerror or str(error))
     return done
+
+
+def _preview(finished: Finished, assembled: Assembled) -> Preview | None:
+    """The preview of the staged version, if it is to have one."""
+    if not finished.config.preview:
+        return None
+    folders = {name: plan.images_root for name, plan in finished.plans.items()}
+    return preview(assembled.staged, folders, finished.config.preview)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from partonomy_data.store.layout import PREVIEW
 from schemas.tables import TABLES
 
 #: Tables whose files lie in a folder for each split.
@@ -25,6 +26,8 @@ def card(manifest: Mapping[str, Any], filled: Collection[str], splits: Collectio
                 lines += [f"  - split: {split}", f'    path: "{name}/split={split}/**/*.parquet"']
         else:
             lines += ["  - split: train", f'    path: "{name}/**/*.parquet"']
+    if manifest.get("preview"):
+        lines += ["- config_name: preview", "  data_files:", "  - split: train", f'    path: "{PREVIEW}"']
     lines += [
         "task_categories:",
         "- image-segmentation",
@@ -60,10 +63,18 @@ def card(manifest: Mapping[str, Any], filled: Collection[str], splits: Collectio
     lines += [
         "",
         "The photographs are not part of this version, and keep the licences of their owners; `images.license` says what",
-        "each source states.",
+        "each source states." + _shown(manifest.get("preview")),
         "",
     ]
     return "\n".join(lines)
+
+
+def _shown(preview: Mapping[str, Any] | None) -> str:
+    """What the preview has of them."""
+    if not preview:
+        return ""
+    n = preview["photographs"]
+    return f" The configuration `preview` shows {n:,} of them, made small, with their parts drawn."
 
 
 def _questions(made: Mapping[str, Any] | None) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from partonomy_data.report import licences
+from partonomy_data.photographs import licences
 from partonomy_data.report.counting import Counts
 from partonomy_data.report.reading import Reading, Row
 

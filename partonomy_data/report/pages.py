@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from partonomy_data.explore.formatting import FILTERS
 from partonomy_data.explore.runs import builds
+from partonomy_data.photographs import licences
 from partonomy_data.photographs.places import Photographs
-from partonomy_data.report import checks, counting, figures, licences, limits, models, plots, sampling, showing
+from partonomy_data.report import checks, counting, figures, limits, models, plots, sampling, showing
 from partonomy_data.report.folder import sign
 from partonomy_data.report.pictures import Pictures
 from partonomy_data.report.reading import Reading

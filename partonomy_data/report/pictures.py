@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
-
 from partonomy_data.errors import UsageError
+from partonomy_data.photographs import licences, overlays
 from partonomy_data.photographs.places import Photographs, opened
-from partonomy_data.report import licences
 from partonomy_data.report.reading import Row
 
 #: Pixels of the longer side.
@@ -64,9 +62,7 @@ class Pictures:
             return Picture(width, height, None, "its file can't be read, or is of another size than its masks")
         name = f"{FOLDER}/{hashlib.sha256(row['image_id'].encode()).hexdigest()[:16]}.jpg"
         (self._folder / FOLDER).mkdir(parents=True, exist_ok=True)
-        image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=3.0)
-        image.info.clear()  # a comment of the file would be written into the small one as well
-        image.save(self._folder / name, "JPEG", quality=82)
+        (self._folder / name).write_bytes(overlays.jpeg(overlays.small(image, SIDE)))
         return Picture(width, height, name, "")
 
     def _forbidden(self, row: Row) -> str:

@@ -64,8 +64,13 @@ def is_leftover(path: Path) -> bool:
 
 def write_text(path: Path, text: str) -> None:
     """Writes `text` as UTF-8 with the line ends as they are; a reader sees the old file or the new one."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes `content`; a reader sees the old file or the new one."""
     with written_aside(path) as aside:
-        aside.write_bytes(text.encode())
+        aside.write_bytes(content)
 
 
 def json_text(value: Any) -> str:

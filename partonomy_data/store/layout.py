@@ -16,6 +16,8 @@ FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 MANIFEST: Final = "manifest.json"
 CARD: Final = "README.md"
 CROISSANT: Final = "croissant.json"
+#: A few small photographs, for who looks at the folder with `datasets`.
+PREVIEW: Final = "preview.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from partonomy_data.errors import StoreError
 from partonomy_data.store.files import sha256_of_all
-from partonomy_data.store.layout import MANIFEST, Layout
+from partonomy_data.store.layout import MANIFEST, PREVIEW, Layout
 from partonomy_data.store.remote.address import Address
 from schemas.tables import SCHEMA_VERSION, TABLES
 
@@ -171,11 +171,24 @@ def damages(root: Path, version: str) -> list[str]:
         found = sha256_of_all([folder / entry.path for entry in manifest.files])
     except OSError as error:
         return [f"{error.filename} can't be read ({error.strerror})"]
-    return [
+    wrong = [
         f"{entry.path} has another content than published"
         for entry, digest in zip(manifest.files, found, strict=True)
         if digest != entry.sha256
     ]
+    return wrong + damages_of_preview(folder, manifest.content)
+
+
+def damages_of_preview(folder: Path, content: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the preview of the version in `folder`, in one clause; empty if nothing is, or it should have none."""
+    told, path = content.get("preview"), folder / PREVIEW
+    if not told:
+        return []
+    try:
+        (digest,) = sha256_of_all([path])
+    except OSError as error:
+        return [f"{PREVIEW} can't be read ({error.strerror})"]
+    return [] if digest == told["sha256"] else [f"{PREVIEW} has another content than published"]
 
 
 def damaged(version: str, root: Path | Address, how: str) -> StoreError:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from partonomy_data.errors import StoreError
 from partonomy_data.store import files, manifest, parquet
-from partonomy_data.store.layout import CARD, Layout
+from partonomy_data.store.layout import CARD, PREVIEW, Layout
 from partonomy_data.store.lock import build_lock
 from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import read_current
@@ -92,7 +92,9 @@ def migrate(root: str | Path, version: str | None = None, progress: Any = None) 
             given = {key: value for key, value in old.content.items() if key not in _OWN}
             card = store.folder / CARD
             readme = card.read_text(encoding="utf-8") if card.is_file() else ""
-            done = publish(root, staged, {**given, "migrated_from": old.version}, readme=readme, instead_of=old.version)
+            extras = {PREVIEW: (store.folder / PREVIEW).read_bytes()} if given.get("preview") else {}
+            given["migrated_from"] = old.version
+            done = publish(root, staged, given, readme=readme, extras=extras, instead_of=old.version)
     return Migrated(old.version, done.version, done.new, read_current(root) == done.version)
 
 

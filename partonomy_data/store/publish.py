@@ -31,9 +31,9 @@ from partonomy_data.store.files import (
     make_read_only,
     remove_tree,
     sha256_of_all,
-    write_text,
+    write_bytes,
 )
-from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, Layout
+from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, PREVIEW, Layout
 from partonomy_data.store.lock import pointer_lock
 from partonomy_data.store.manifest import FileEntry
 from partonomy_data.store.pointer import read_current, set_current
@@ -55,7 +55,7 @@ def publish(
     given: Mapping[str, Any],
     *,
     readme: str,
-    extras: Mapping[str, str] | None = None,
+    extras: Mapping[str, str | bytes] | None = None,
     instead_of: str | None = None,
     before: Callable[[Published], object] | None = None,
 ) -> Published:
@@ -63,15 +63,15 @@ def publish(
 
     `staged` lies on the store's file system (in `work/`) and holds `<table>/**/*.parquet`, written by
     `parquet.write`, and nothing else; tables that are missing get an empty file. It is gone afterwards. `given` is
-    what the manifest says beside the version's name, parent, rows and files. `extras` are further texts at the top
-    of the version's folder by file name; `croissant.json` is made of the manifest unless it is among them. With
+    what the manifest says beside the version's name, parent, rows and files. `extras` are further files at the top
+    of the version's folder by name; `croissant.json` is made of the manifest unless it is among them. With
     `instead_of` it follows on that version, and becomes the current one only if that one is it. `before` is called when
     all is there, and CURRENT has yet to move. Where `root` is the state of a store on S3, it is published there first.
     Raises StoreError if the staged folder isn't as it should be, or can't be published on S3, and OSError if the disk is
     full; the store is as it was then.
     """
-    texts = {MANIFEST, CARD, CROISSANT, *(extras or {})}
-    entries = entries_of(staged, texts)
+    tops = {MANIFEST, CARD, CROISSANT, PREVIEW, *(extras or {})}
+    entries = entries_of(staged, tops)
     version = manifest.version_name(entries)
     root.mkdir(parents=True, exist_ok=True)
     if staged.stat().st_dev != root.stat().st_dev:
@@ -83,8 +83,8 @@ def publish(
         with ExitStack() as stack:
             if new:
                 content = manifest.content(given, entries, instead_of or read_current(root))
-                tops = {CROISSANT: croissant.text(content), **(extras or {}), CARD: readme}
-                stack.enter_context(_put(root, staged, version, tops, content))
+                texts = {CROISSANT: croissant.text(content), **(extras or {}), CARD: readme}
+                stack.enter_context(_put(root, staged, version, texts, content))
             if moves:
                 stack.enter_context(catalog.following(root, version))
             if before is not None:
@@ -99,12 +99,12 @@ def publish(
 
 @contextmanager
 def _put(
-    root: Path, staged: Path, version: str, texts: Mapping[str, str], content: Mapping[str, Any]
+    root: Path, staged: Path, version: str, tops: Mapping[str, str | bytes], content: Mapping[str, Any]
 ) -> Iterator[None]:
     """Gives the staged folder, all of it on disk, the name of the version; if the block raises, it is staged again."""
     target = Layout(root).version(version)
-    for name, text in {**texts, MANIFEST: json_text(content)}.items():
-        write_text(staged / name, text)
+    for name, given in {**tops, MANIFEST: json_text(content)}.items():
+        write_bytes(staged / name, given.encode() if isinstance(given, str) else given)
     make_read_only(files_under(staged))
     fsync_tree(staged)
     mends = target.exists()
@@ -122,16 +122,16 @@ def _put(
         raise
 
 
-def entries_of(staged: Path, texts: Collection[str] = ()) -> list[FileEntry]:
+def entries_of(staged: Path, tops: Collection[str] = ()) -> list[FileEntry]:
     """The staged files with their rows, bytes and digests, after filling in empty files for tables without any.
 
-    What an interrupted attempt left is removed: half-written files, and the `texts` at the folder's top. Raises
+    What an interrupted attempt left is removed: half-written files, and `tops`, the files at the folder's top. Raises
     StoreError for a file that doesn't belong there, or whose columns aren't the table's.
     """
     if not staged.is_dir():
         raise StoreError("there is no staged folder here", where=str(staged))
     for path in files_under(staged):
-        if is_leftover(path) or (path.parent == staged and path.name in texts):
+        if is_leftover(path) or (path.parent == staged and path.name in tops):
             path.unlink()
     for name in TABLES:
         if not any((staged / name).rglob("*.parquet")):

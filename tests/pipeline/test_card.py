@@ -26,6 +26,7 @@ def test_every_table_with_rows_is_a_configuration_that_loads(demo_store: Path, t
     pytest.importorskip("datasets", reason="the extra [export] is not installed")
     with partonomy_data.open(demo_store) as store:
         folder, expected = store.folder, {name: rows for name, rows in store.manifest["tables"].items() if rows}
+        expected["preview"] = store.manifest["preview"]["photographs"]
         splits = [
             split
             for (split,) in store.sql(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import partonomy_data
 from partonomy_data import masks
-from partonomy_data.report import licences, sampling, showing
+from partonomy_data.report import sampling, showing
 from partonomy_data.report.reading import TYPES, Reading
 from tests.report.opened import Page
 
@@ -117,29 +117,6 @@ def test_a_number_stands_on_its_mask(bitmap: NDArray[np.uint8]) -> None:
 )
 def test_a_mask_that_cant_be_read_has_no_number(size: list[int] | None, counts: str | None) -> None:
     assert showing.inside(size, counts) is None
-
-
-@pytest.mark.parametrize(
-    ("licence", "name", "forbidden"),
-    [
-        ("coco/1", "CC BY-NC-SA 2.0", False),
-        ("coco/3", "CC BY-NC-ND 2.0", True),
-        ("coco/4", "CC BY 2.0", False),
-        ("coco/6", "CC BY-ND 2.0", True),
-        ("coco/99", "coco/99", False),
-        (None, "not stated", False),
-        ("", "not stated", False),
-        ("https://creativecommons.org/licenses/by-nd/4.0/", None, True),
-        ("Attribution-NoDerivs License", None, True),
-        ("All rights reserved", None, True),
-        ("land use, understood", None, False),
-    ],
-)
-def test_licences_that_allow_no_changed_copies_are_known(
-    licence: str | None, name: str | None, forbidden: bool
-) -> None:
-    assert licences.name(licence) == (name or licence)
-    assert licences.forbids(licence) is forbidden
 
 
 def test_what_a_picture_says_names_its_parts(shown: Shown) -> None:

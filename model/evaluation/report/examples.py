@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from PIL import Image
 
 from partonomy_data import masks
 from partonomy_data.errors import MaskError, UsageError
+from partonomy_data.photographs.overlays import COLORS, Color, jpeg, overlaid
 from partonomy_data.photographs.places import SETTING, Photographs, of_store
 from partonomy_data.photographs.views import view_of
 from partonomy_data.store.layout import Layout
@@ -22,8 +22,6 @@ from partonomy_data.store.reader import Store
 #: Of each kind.
 _MOST: Final = 4
 _SIDE: Final = 320
-#: One for each part, in the order of their names.
-COLORS: Final = ((230, 85, 13), (49, 130, 189), (49, 163, 84), (117, 107, 177), (214, 39, 120), (190, 160, 20))
 _CHOSEN: Final = """
 WITH scored AS (SELECT p.*, list_avg(list_transform(p.iou, lambda one: one.iou)) AS score FROM predictions p
     WHERE p.model_id = $model AND p.seed = $seed AND p.conditioning = $conditioning AND len(p.iou) > 0),
@@ -104,7 +102,7 @@ def _example(row: Mapping[str, Any], places: Photographs | None) -> Example:
     )
 
 
-def _picture(row: Mapping[str, Any], places: Photographs, colors: Mapping[str, tuple[int, int, int]]) -> str:
+def _picture(row: Mapping[str, Any], places: Photographs, colors: Mapping[str, Color]) -> str:
     size = int(row["height"]), int(row["width"])
     try:
         whole = places.open(row["source"], row["uri"], size[1], size[0], transposed=bool(row["transposed"]))
@@ -117,21 +115,7 @@ def _picture(row: Mapping[str, Any], places: Photographs, colors: Mapping[str, t
     for place, lot in enumerate((row["true_masks"] or (), row["masks"] or ())):
         drawn = [(colors[one["part"]], view.of(_mask(one["counts"], size))) for one in lot]
         both.paste(overlaid(view.image, drawn).resize(shape, Image.Resampling.LANCZOS), (place * (shape[0] + 8), 0))
-    file = io.BytesIO()
-    both.save(file, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def overlaid(image: Image.Image, drawn: Sequence[tuple[tuple[int, int, int], NDArray[np.uint8]]]) -> Image.Image:
-    """An image with masks (h, w) in their colors, each opaque at its rim."""
-    shown = np.asarray(image.convert("RGB"), np.float64)
-    for color, mask in drawn:
-        inside = mask != 0
-        padded = np.pad(inside, 1)
-        core = inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-        shown = np.where(inside[..., None], 0.5 * shown + 0.5 * np.asarray(color), shown)
-        shown = np.where((inside & ~core)[..., None], np.asarray(color), shown)
-    return Image.fromarray(shown.round().astype(np.uint8))
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(both, 85)).decode()}"
 
 
 def _mask(counts: str, size: tuple[int, int]) -> NDArray[np.uint8]:

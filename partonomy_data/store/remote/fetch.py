@@ -11,7 +11,7 @@ from pathlib import Path
 
 from partonomy_data.errors import StoreError
 from partonomy_data.store import files, manifest
-from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, VERSION_NAME, Layout
+from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, PREVIEW, VERSION_NAME, Layout
 from partonomy_data.store.manifest import FileEntry
 from partonomy_data.store.remote import manifests
 from partonomy_data.store.remote.bucket import Bucket, together
@@ -56,7 +56,7 @@ def copy(bucket: Bucket, published: Published, target: Path, here: dict[str, Pat
     for entry in entries:
         (target / entry.path).parent.mkdir(parents=True, exist_ok=True)
     found = together(partial(_copy, bucket, version, target, here), entries)
-    for name in (CARD, CROISSANT):
+    for name in (CARD, CROISSANT, PREVIEW):
         with suppress(Missing):
             bucket.download(f"{manifests.folder(version)}/{name}", target / name)
     (target / MANIFEST).write_bytes(published.text)

@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 
 from partonomy_data import ids
 from partonomy_data.store.files import files_under, is_leftover
-from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST
-from partonomy_data.store.manifest import is_table_file
+from partonomy_data.store.layout import CARD, CROISSANT, MANIFEST, PREVIEW
+from partonomy_data.store.manifest import damages_of_preview, is_table_file
 from partonomy_data.store.parquet import ROWS_PER_GROUP
 from partonomy_data.validation.rules.common import found
 from partonomy_data.validation.subject import Subject, damage
 from schemas.tables import TABLES
 
 #: What lies at the top of a version's folder.
-_TEXTS: Final = frozenset({MANIFEST, CARD, CROISSANT})
+_TOPS: Final = frozenset({MANIFEST, CARD, CROISSANT, PREVIEW})
 #: Characters of a question's id that stand for those that are asked together, which lie together.
 _UNIT: Final = len("qst_") + 12
 
@@ -48,13 +48,13 @@ def how_damaged(subject: Subject, path: Path) -> str:
 
 
 def files_belong(subject: Subject) -> pa.Table:
-    """Files that are neither a table's nor one of the texts at the top; half-written ones go when a version is published."""
+    """Files that are neither a table's nor one of those at the top; half-written ones go when a version is published."""
     names = {_name(subject, path): path for path in files_under(subject.folder)}
     staged = "files" not in subject.manifest
     return found(
         (name, "it is no table's file")
         for name, path in names.items()
-        if not is_table_file(name) and name not in _TEXTS and not (staged and is_leftover(path))
+        if not is_table_file(name) and name not in _TOPS and not (staged and is_leftover(path))
     )
 
 
@@ -72,6 +72,7 @@ def files_as_listed(subject: Subject) -> pa.Table:
             wrong.append((name, f"it has {size:,} bytes, listed {due['bytes']:,}"))
         elif path not in subject.unreadable and (rows := pq.read_metadata(path).num_rows) != due["rows"]:
             wrong.append((name, f"it has {rows:,} rows, listed {due['rows']:,}"))
+    wrong += [(PREVIEW, how) for how in damages_of_preview(subject.folder, subject.manifest)]
     return found(wrong)
 
 

@@ -114,17 +114,6 @@ def test_the_best_are_better_than_the_worst_and_both_are_drawn(own_store: Path, 
     assert not any(one.picture for one in without)
 
 
-def test_masks_are_drawn_in_their_colors_and_nothing_else_is_touched() -> None:
-    from PIL import Image
-
-    mask = np.zeros((10, 12), np.uint8)
-    mask[2:7, 3:9] = 1
-    drawn = np.asarray(examples.overlaid(Image.new("RGB", (12, 10), (100, 100, 100)), [((200, 0, 0), mask)]))
-    assert (drawn[mask == 0] == 100).all()
-    assert tuple(drawn[2, 3]) == (200, 0, 0)
-    assert tuple(drawn[4, 5]) == (150, 50, 50)
-
-
 def test_a_report_is_made_again_from_predictions_alone(own_store: Path, located: Evaluated) -> None:
     before = {path: path.read_bytes() for path in located.folder.iterdir()}
     for path in before:
@@ -236,6 +225,8 @@ def test_splits_out_of_the_distribution_are_beside_the_one_within_it(
         }
     with open_store(own_store) as store:
         found = gathering.gather(store, "nearest", "val", 0)
+        sql = "SELECT metric, value, low, high, n FROM evaluations WHERE slice = 'gap=val' AND split = 'test'"
+        rows = {row["metric"]: row for row in store.sql(sql).to_arrow_table().to_pylist()}
     assert set(found.gaps) == {"test"}
     told = {gap.metric: gap for gap in found.gaps["test"]}
     assert {"accuracy", "giou_micro_oracle", "strict_giou_predicted"} <= told.keys()
@@ -243,6 +234,9 @@ def test_splits_out_of_the_distribution_are_beside_the_one_within_it(
         assert gap.inside == pytest.approx(whole["val"][metric]["value"])
         assert gap.outside == pytest.approx(whole["test"][metric]["value"])
         assert gap.interval.value == pytest.approx(gap.outside - gap.inside)
+        assert (rows[metric]["value"], rows[metric]["n"]) == (pytest.approx(gap.interval.value), gap.n_outside)
+        assert rows[metric]["low"] == pytest.approx(gap.interval.low)
+    assert rows.keys() == told.keys()
     assert "## Out of distribution: test" in done.report.text
 
 
