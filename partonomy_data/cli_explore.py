@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from partonomy_data import config as settings
-from partonomy_data.cli_options import Root
+from partonomy_data.cli_options import Root, State, local
 
 
 def register(app: typer.Typer) -> None:
@@ -28,8 +28,15 @@ def explore(
             help="NAME=PATH of a source's photographs, where they lie elsewhere than in the build. Repeatable."
         ),
     ] = None,
+    state: State = None,
 ) -> None:
-    """Shows the store in a browser: taxonomy, photographs with masks, questions, reports, results, and an SQL box."""
-    from partonomy_data.explore import serve
+    """Shows the store in a browser: taxonomy, photographs with masks, questions, reports, results, and an SQL box.
 
+    Of a store on S3, the state folder: the version that is current there is fetched first.
+    """
+    from partonomy_data.explore import serve
+    from partonomy_data.store.remote.state import follow
+
+    root = local(root, state)
+    follow(root)
     serve(root, host=host, port=port, images=settings.pairs(images or [], "--images"), any_host=public)
