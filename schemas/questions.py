@@ -160,7 +160,11 @@ EVALUATIONS = Table(
         Column("version", pa.string(), "The version of the data"),
         Column("split", pa.string(), "The split"),
         Column("question_type", pa.string(), "The type, or `all`"),
-        Column("slice", pa.string(), "Which questions of the type: `all`, a source, a category, a part size, …"),
+        Column(
+            "slice",
+            pa.string(),
+            "Which questions of the type: `all`, a source, a category, a part size, …; `gap=test`: the difference to `test`",
+        ),
         Column("metric", pa.string(), "The metric's name"),
         Column("value", pa.float64(), "Its value"),
         Column("low", pa.float64(), "Lower end of the 95 % interval", nullable=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -114,8 +114,13 @@ def streamed(
 
 def write(measured: Measured, path: Path) -> None:
     """The metrics as a file of the table `evaluations`."""
-    rows = pa.Table.from_pylist(measured.rows, schema=parquet.written_schema("evaluations"))
-    parquet.write(rows, path, "evaluations")
+    write_rows(measured.rows, path)
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Rows of the table `evaluations` as a file of it."""
+    table = pa.Table.from_pylist(rows, schema=parquet.written_schema("evaluations"))
+    parquet.write(table, path, "evaluations")
 
 
 def _measures(store: Store, given: Mapping[str, Any]) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,6 +110,30 @@ def gather(store: Store, model_id: str, split: str, seed: int, measured: measuri
     return Gathered(
         model_id, store.version, split, seed, tuple(measured.rows), tuple(measured.problems), measured.n, found
     )
+
+
+def gap_rows(said: Gathered, split: str) -> list[dict[str, Any]]:
+    """The gaps of a split out of the distribution as rows of the table `evaluations`: `value` is what it has more than `test`."""
+    return [
+        {
+            "model_id": said.model_id,
+            "version": said.version,
+            "split": split,
+            "question_type": "all",
+            "slice": f"gap={gaps.INSIDE}",
+            "metric": gap.metric,
+            "value": gap.interval.value,
+            "low": _number(gap.interval.low),
+            "high": _number(gap.interval.high),
+            "n": gap.n_outside,
+            "n_skipped": 0,
+        }
+        for gap in said.gaps.get(split, ())
+    ]
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _gaps(store: Store, model_id: str, split: str, seed: int) -> tuple[Gap, ...]:

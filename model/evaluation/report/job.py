@@ -43,6 +43,8 @@ def write(
 ) -> Written:
     """Writes `report-<split>-<seed>.md` and `.html` beside a model's predictions, and the card of one in the store's `models`.
 
+    Where the model was asked `test` and a split out of the distribution, the gaps are written as well, as rows of `evaluations`.
+
     Everything is read from the store; `measured` spares measuring again. Raises EvaluationError if there are no predictions.
     """
     said = gathering.gather(store, model_id, split, seed, measured)
@@ -52,6 +54,8 @@ def write(
     text = markdown.text(said)
     write_text(paths[0], text)
     write_text(paths[1], page.html(said, conditioning, shown))
+    for outside in said.gaps:
+        measuring.write_rows(gathering.gap_rows(said, outside), folder / f"evaluations-gap-{outside}-{seed}.parquet")
     _write_card(store, layout, said)
     return Written(paths[0], paths[1], text)
 
