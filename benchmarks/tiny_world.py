@@ -3,8 +3,9 @@
     python benchmarks/tiny_world.py [--seeds 1 2 3] [--size medium] [--steps N] [--random-parts] [--keep DIR]
 
 For each seed a demo world of its own (names, categories, layouts, photographs) is drawn and built, and `model/configs/tiny.yaml`
-trained on it from the weights that come with the package; with `--random-parts`, from parts of the same sizes that have learned
-nothing as well. All are asked the questions of `test`, whose photographs were never seen. A seed takes some twenty minutes.
+is trained on it, by two processes, from the weights that come with the package; with `--random-parts`, from parts of the same
+sizes that have learned nothing as well. All are asked the questions of `test`, whose photographs were never seen. A seed takes
+some twenty minutes.
 
     gold, own     strict gIoU of masks under the true answer's spans, and under the spans that the model tags in its own words
     choices       share of right choices, on balanced questions; chance beside it
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 BASELINES: Final = ("whole-object", "mean-location", "nearest", "color", "random", "blind", "oracle")
 MASKING: Final = BASELINES[:4]
+PROCESSES: Final = 2
 #: Least gIoU, its most that own spans may cost, least choices in chances, least F1, and by how much baselines are beaten.
 LEAST: Final = {"gold": 0.5, "lost": 0.05, "chances": 2.0, "spans": 0.98, "beaten": 0.15}
 
@@ -57,14 +59,14 @@ def trained(root: Path, steps: int | None, changed: dict[str, str]) -> tuple[str
     from model import settings
     from model.commands import config_file
     from model.training.config import TrainingConfig
-    from model.training.job import train
+    from model.training.job import train_together
 
     config = settings.load(config_file(Path("tiny")), TrainingConfig)
     config = replace(config, model=replace(config.model, **changed), trackers=())  # type: ignore[arg-type]
     if steps is not None:
         config = replace(config, optimisation=replace(config.optimisation, steps=steps))
     began = time.perf_counter()
-    name = train(root, config).name
+    name = train_together(root, config, PROCESSES).name
     return name, time.perf_counter() - began
 
 

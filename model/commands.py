@@ -15,18 +15,26 @@ if TYPE_CHECKING:
     from model.evaluation.job import EvaluationConfig
 
 
-def train(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool) -> str:
+def train(root: Path, *, config: Path, version: str | None, out: Path | None, dry_run: bool, processes: int = 1) -> str:
     """Trains, and names the model's folder; with `dry_run`, says what that would take. Raises ModelError."""
     from model.training.config import load
+
+    if processes < 1:
+        raise ModelError(f"must be at least 1, not {processes}", where="--processes")
+    if processes > 1 and "RANK" in os.environ:
+        raise ModelError("this is one of several processes already", where="--processes", mend="Leave it out")
 
     wanted = load(config_file(config))
     version_here(root, version)
     if dry_run:
         from model.training.planning import plan
 
-        return plan(root, wanted, version=version)
+        return plan(root, wanted, version=version, processes=processes)
     from model.training.job import train as run
+    from model.training.job import train_together
 
+    if processes > 1:
+        return str(train_together(root, wanted, processes, version=version, out=out))
     folder = run(root, wanted, version=version, out=out)
     # Of several processes, the first one tells.
     return str(folder) if os.environ.get("RANK", "0") == "0" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +16,10 @@ from model.evaluation import job as evaluating
 from model.evaluation.job import EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
 from model.training.config import TrainingConfig, ValidationConfig
-from model.training.job import train
+from model.training.job import train_together
 
 #: Steps that two cores take in a minute, about; and questions that are asked afterwards.
-STEPS: Final = 60
+STEPS: Final = 80
 QUESTIONS: Final = 40
 #: Steps of which the loss is told: the mean of so many before.
 _POINTS: Final = 6
@@ -42,7 +43,7 @@ def config() -> TrainingConfig:
 def demonstrate(root: Path) -> str:
     """Trains and measures, and tells of it. Raises ModelError."""
     began = time.monotonic()
-    folder = train(root, config())
+    folder = train_together(root, config(), min(2, os.cpu_count() or 1))
     trained = time.monotonic() - began
     asks = EvaluationConfig(PredictionConfig(limit=QUESTIONS))
     came_to = evaluating.evaluate(root, folder.name, asks)

@@ -28,11 +28,12 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be trained, on what, and what it takes; train nothing.")
     ] = False,
+    processes: Annotated[int, typer.Option(help="Processes of this machine that share the run.")] = 1,
     state: State = None,
 ) -> None:
     """Fine-tunes PLUM on a published version. Goes on where a run with the same settings was stopped."""
     command = _found("train")
-    told = command(local(root, state), config=config, version=version, out=out, dry_run=dry_run)
+    told = command(local(root, state), config=config, version=version, out=out, dry_run=dry_run, processes=processes)
     if told:
         print(told)
 
@@ -49,10 +50,11 @@ def ask(
         str | None, typer.Option(help="A text to find the parts in, in the place of an answer of the model's own.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    state: State = None,
 ) -> None:
     """Asks a trained model about a photograph: a text whose parts are named, and a mask of each."""
     command = _found("ask")
-    print(command(root, image=image, question=question, model=model, out=out, answer=answer, form=form))
+    print(command(local(root, state), image=image, question=question, model=model, out=out, answer=answer, form=form))
 
 
 def evaluate(

@@ -35,6 +35,11 @@ class Effective:
                 mend=f"Set training.batch to a multiple of {self.at_once * self.processes}",
             )
 
+    @classmethod
+    def dealt(cls, samples: int, at_once: int, processes: int) -> Effective:
+        """A batch with at most so many samples in a forward pass: fewer, where a process's share of the step is smaller."""
+        return cls(samples, max(1, min(at_once, samples // processes)), processes)
+
     @property
     def accumulated(self) -> int:
         """Forward passes of each process in a step."""

@@ -1,7 +1,8 @@
 """The masks of answers, step by step: each span's mask is made with the earlier masks of its answer as a dense prompt.
 
 All answers take their first step together, then all that have a second span, and so on: as many calls of the mask decoder
-as the longest answer has spans, whatever the number of answers. Without feedback it is one call.
+as the longest answer has spans, whatever the number of answers. Without feedback it is one call; and so it is in training where
+every earlier mask is the true one, which is known before any is made.
 """
 
 from __future__ import annotations
@@ -64,6 +65,34 @@ def masks(
             rows.append(spans.row[now])
     back = torch.cat(order).argsort()
     return Decoded(torch.cat([one.logits for one in made])[back], torch.cat([one.iou for one in made])[back])
+
+
+def forced(
+    segmenter: Segmenter,
+    feedback: MaskFeedback,
+    embeddings: Tensor,
+    picture_of: Tensor,
+    queries: Tensor,
+    spans: Spans,
+    instead: Tensor,
+) -> Decoded:
+    """What `masks` gives where all of `shown` is true: every span sees the true masks of those before it, `instead` (S, 4h, 4w).
+
+    No mask waits for another, so all are decoded in one call.
+    """
+    maps = feedback.encode(((instead * 2 - 1) * _SURE).to(queries.dtype), queries)
+    # Where the span of an answer and a step stands among all.
+    place = spans.row.new_zeros(int(spans.row.max()) + 1, int(spans.step.max()) + 1)
+    place[spans.row, spans.step] = torch.arange(len(spans.row), device=place.device)
+    order, pieces = [], []
+    for step in range(place.shape[1]):
+        now = (spans.step == step).nonzero()[:, 0]
+        earlier = maps[place[spans.row[now], :step]]
+        everywhere = torch.ones(earlier.shape[:2], dtype=torch.bool, device=earlier.device)
+        order.append(now)
+        pieces.append(feedback.pool(earlier, everywhere, segmenter.positions(), segmenter.no_mask()))
+    dense = torch.cat([piece.to(maps.dtype) for piece in pieces])[torch.cat(order).argsort()]
+    return segmenter.decode(embeddings, picture_of[spans.row], queries[:, None], dense)
 
 
 def _places(of: Tensor, wanted: Tensor) -> Tensor:

@@ -76,14 +76,21 @@ class MaskFeedback(nn.Module):
         self.value_projection = nn.Linear(width, width)
         self.output_projection = nn.Linear(width, width)
         self.steps = nn.Parameter(torch.empty(self.config.most_masks, width)) if self.config.order_aware else None
-        self._start()
+        self._start(sam.prompt_encoder.no_mask_embed.weight.detach()[0])
 
-    def _start(self) -> None:
-        """Draws the attention's weights, as torch's own multi-head attention does."""
-        for layer in (self.query_projection, self.key_projection, self.value_projection, self.output_projection):
+    def _start(self, no_mask: Tensor) -> None:
+        """Draws the attention's weights, as torch's own multi-head attention does, but for what comes out of it.
+
+        That starts as SAM's embedding of "no mask", whatever the earlier masks are: a decoder that was pre-trained without
+        feedback goes on to do what it did, and learns what earlier masks tell, where noise would have to be unlearned first.
+        """
+        for layer in (self.query_projection, self.key_projection, self.value_projection):
             nn.init.xavier_uniform_(layer.weight)
-        for layer in (self.query_projection, self.value_projection, self.output_projection):
+        for layer in (self.query_projection, self.value_projection):
             nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.output_projection.weight)
+        with torch.no_grad():
+            self.output_projection.bias.copy_(no_mask)
         for learned in (self.query_map, self.steps):
             if learned is not None:
                 nn.init.trunc_normal_(learned, std=_START)

@@ -13,7 +13,7 @@ from model.plum.mask_feedback import MaskFeedback
 from model.plum.queries import QueryProjection, mean_of_spans
 from model.plum.reading import Shown, read
 from model.plum.sam import SamConfig
-from model.plum.segmenter import Segmenter
+from model.plum.segmenter import Decoded, Segmenter
 from model.plum.span_extractor import SpanExtractor
 
 
@@ -85,19 +85,7 @@ class Plum(nn.Module):
             return sums
         where = (batch.spans.row, batch.spans.first, batch.spans.last)
         queries = self.query(tokens, *where)
-        shown = None
-        if truth > 0:
-            shown = torch.rand(len(batch.spans), generator=generator).to(queries.device) < truth
-        decoded = decoding.masks(
-            self.segmenter,
-            self.feedback,
-            self.embeddings(batch),
-            batch.picture_of,
-            queries,
-            batch.spans,
-            shown=shown,
-            instead=batch.targets,
-        )
+        decoded = self._decoded(batch, queries, truth, generator)
         valid = batch.valid[batch.picture_of[batch.spans.row]]
         sums |= losses.of_masks(decoded.logits, batch.targets, valid, wanted)
         if wanted.kl > 0:
@@ -106,6 +94,16 @@ class Plum(nn.Module):
             student, teacher = mean_of_spans(tokens, *where), mean_of_spans(frozen, *where)
             sums["kl"] = losses.drift(student, teacher, wanted.kl_sigma, wanted.kl_reduction).sum()
         return sums
+
+    def _decoded(self, batch: Batch, queries: Tensor, truth: float, generator: torch.Generator | None) -> Decoded:
+        """The masks of a batch's spans; their true ones are shown to later spans with the probability `truth`."""
+        given = (self.embeddings(batch), batch.picture_of, queries, batch.spans)
+        if self.feedback is not None and truth >= 1:
+            return decoding.forced(self.segmenter, self.feedback, *given, batch.targets)
+        shown = None
+        if truth > 0:
+            shown = torch.rand(len(batch.spans), generator=generator).to(queries.device) < truth
+        return decoding.masks(self.segmenter, self.feedback, *given, shown=shown, instead=batch.targets)
 
     def _windows(self, batch: Batch, features: list[Tensor]) -> Tensor:
         """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's. A photograph's tokens are read once."""

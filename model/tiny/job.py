@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -28,6 +27,7 @@ from model.tiny.learning import Measured, Rates, Task, learn
 from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
+from model.together import together
 
 #: The size of the SAM.
 SIZE: Final = "tiny_conv"
@@ -75,10 +75,10 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
     if out.exists():
         raise ModelError("is there already", where=str(out), mend="Name a new folder")
     folder = _run_folder(out, config)
-    for together in STAGES:
-        with ProcessPoolExecutor(len(together), get_context("spawn"), end_with_parent) as pool:
-            for one in [pool.submit(work, config, folder) for work in together]:
-                one.result()
+    with ProcessPoolExecutor(len(ALONE), get_context("spawn"), end_with_parent) as pool:
+        for one in [pool.submit(work, config, folder) for work in ALONE]:
+            one.result()
+    together(learn_both, (config, folder), PROCESSES)
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
         for name in TASKS:
             log.writelines(thinned((folder / f"{name}.jsonl").read_text().splitlines()))
@@ -106,8 +106,6 @@ def _run_folder(out: Path, config: TinyConfig) -> Path:
     if settings.exists() and settings.read_text() != told:
         raise ModelError("holds a run of other settings", where=str(folder), mend="Remove it, or name a new folder")
     settings.write_text(told)
-    # Where the processes of a run that was cut short met.
-    _meeting(folder).unlink(missing_ok=True)
     return folder
 
 
@@ -146,12 +144,11 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
     learn(task, config.seed, folder)
 
 
-def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
+def learn_both(config: TinyConfig, folder: Path) -> None:
     """Both together, in two processes; the first of them writes what came of it: `made/`."""
     _one_thread(config.seed)
-    distributed.init_process_group(
-        "gloo", init_method=_meeting(folder).absolute().as_uri(), rank=rank, world_size=PROCESSES
-    )
+    distributed.init_process_group("gloo")
+    rank = distributed.get_rank()
     sizes = sam.SamConfig.named(SIZE)
     both = grounding.Both(_backbone(config.seed), _segmenter(sizes), sizes)
     states = [torch.load(folder / f"{name}.pt", weights_only=True)["model"] for name in ("masks", "captions")]
@@ -173,7 +170,6 @@ def learn_both(config: TinyConfig, folder: Path, rank: int) -> None:
     if rank == 0:
         save(both, folder / "made")
     distributed.barrier()
-    distributed.destroy_process_group()
 
 
 def save(both: grounding.Both, folder: Path) -> None:
@@ -187,11 +183,8 @@ def save(both: grounding.Both, folder: Path) -> None:
 #: Processes that learn both parts together.
 PROCESSES: Final = 2
 TASKS: Final = ("masks", "captions", "both")
-#: What is worked off at the same time, one stage after the other.
-STAGES: Final = (
-    (learn_masks, learn_captions),
-    tuple(partial(learn_both, rank=rank) for rank in range(PROCESSES)),
-)
+#: What is learned alone, at the same time.
+ALONE: Final = (learn_masks, learn_captions)
 _MASKS: Final = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
 
 
@@ -213,10 +206,6 @@ def _said(config: TinyConfig, drawn: Sequence[Drawn], first: int) -> list[list[C
         captions.captions(scene, config.seed, first + number, config.captions_each)
         for number, scene in enumerate(drawn)
     ]
-
-
-def _meeting(folder: Path) -> Path:
-    return folder / "meeting"
 
 
 def _one_thread(seed: int) -> None:

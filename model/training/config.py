@@ -52,7 +52,10 @@ class OptimisationConfig:
     compute_again: bool = False
     """Whether the language model's states are computed again for the backward pass (gradient checkpointing), to save memory."""
     truth_at_first: float = 0.0
-    """Share of earlier masks that are the true ones in the first step; it falls in a straight line to `truth_at_last`."""
+    """Share of earlier masks that are the true ones in the first step; it falls in a straight line to `truth_at_last`. At 1 no
+    mask waits for another, so that steps take less time."""
+    truth_falls_from: float = 0.0
+    """Share of the steps after which it begins to fall."""
     truth_at_last: float = 0.0
 
 
@@ -87,7 +90,7 @@ class TrainingConfig:
         given = self.optimisation
         if given.steps is not None and given.steps < 1:
             raise ModelError(f"optimisation.steps must be at least 1, not {given.steps}")
-        for name in ("truth_at_first", "truth_at_last"):
+        for name in ("truth_at_first", "truth_falls_from", "truth_at_last"):
             if not 0 <= getattr(given, name) <= 1:
                 raise ModelError(f"optimisation.{name} is a share, from 0 to 1, not {getattr(given, name)}")
         if self.save_every < 1 or self.keep < 1 or self.threads < 1:

@@ -92,6 +92,13 @@ def rate_at(step: int, steps: int, warm_up: int) -> float:
     return (steps - step) / max(1, steps - up)
 
 
+def truth_at(config: OptimisationConfig, step: int, steps: int) -> float:
+    """The share of earlier masks that are the true ones in a step."""
+    first = round(config.truth_falls_from * steps)
+    share = min(1.0, max(0, step - first) / max(1, steps - 1 - first))
+    return config.truth_at_first + (config.truth_at_last - config.truth_at_first) * share
+
+
 def run(state: Run, records: Records, start: int, measure: Callable[[], dict[str, float]] | None) -> int:
     """Works off the steps from `start`, saving checkpoints, and measuring; returns how many the run had in all."""
     wanted = state.config.validation
@@ -131,7 +138,7 @@ def one_step(state: Run, step: Step) -> dict[str, float]:
             f"none of the step's samples can be used: {next(iter(state.left_out.values()))}",
             where=f"step {step.number}",
         )
-    truth = _between(optimisation.truth_at_first, optimisation.truth_at_last, step.number / max(1, state.steps - 1))
+    truth = truth_at(optimisation, step.number, state.steps)
     sums = dict.fromkeys(losses.TERMS, 0.0)
     state.wrapped.train()
     for number, one in enumerate(passes):
@@ -241,10 +248,6 @@ def _key(*numbers: int) -> int:
 
 def _draw_from(*numbers: int) -> None:
     torch.manual_seed(_key(*numbers))
-
-
-def _between(first: float, last: float, share: float) -> float:
-    return first + (last - first) * share
 
 
 def _peak_mb() -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
 from model.data.collate import Collator
@@ -36,18 +37,41 @@ class _Tally:
     chosen: list[bool] = field(default_factory=list)
     chance: list[float] = field(default_factory=list)
 
+    def add(self, other: _Tally) -> None:
+        """Adds what another process has counted."""
+        for name in losses.TERMS:
+            self.sums[name] += other.sums[name]
+            self.counts[name] += other.counts[name]
+        self.ious += other.ious
+        self.own += other.own
+        self.tagged, self.true = self.tagged + other.tagged, self.true + other.true
+        self.right += other.right
+        self.chosen += other.chosen
+        self.chance += other.chance
+
 
 @torch.no_grad()
-def measure(plum: Plum, samples: Sequence[Sample], collator: Collator, at_once: int = 8) -> dict[str, float]:
-    """The measurements above; those that have nothing to measure are left out."""
+def measure(
+    plum: Plum, samples: Sequence[Sample], collator: Collator, at_once: int = 8, team: tuple[int, int] = (0, 1)
+) -> dict[str, float]:
+    """The measurements above; those that have nothing to measure are left out.
+
+    `team`: this process's rank, and how many share the samples; each of them calls this, and is told the same.
+    """
+    rank, processes = team
     training = plum.training
     plum.eval()
     tally = _Tally()
     try:
-        for start in range(0, len(samples), at_once):
+        for start in range(0, len(samples), at_once)[rank::processes]:
             _add(tally, plum, samples[start : start + at_once], collator)
     finally:
         plum.train(training)
+    if processes > 1:
+        first, *others = gather_object([tally])
+        for one in others:
+            first.add(one)
+        tally = first
     total = losses.total(
         {name: torch.tensor(value) for name, value in tally.sums.items()}, tally.counts, plum.config.losses
     )

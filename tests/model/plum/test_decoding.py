@@ -105,6 +105,28 @@ def test_true_masks_are_shown_where_asked_and_only_there(answers: Answers, data:
     check(decoded(answers, FEEDBACK, shown=shown, instead=instead), oracle(answers, FEEDBACK, shown, instead))
 
 
+@given(answers_of.filter(lambda answers: any(count for _, count in answers)))
+def test_where_all_true_masks_are_shown_one_call_makes_the_same_masks(answers: Answers) -> None:
+    of = spans(answers)
+    pictures = torch.tensor([photograph for photograph, _ in answers], dtype=torch.int64)
+    instead = noise(len(of), CELLS, CELLS, seed=7).sigmoid()
+    asking = [queries(len(of)).requires_grad_() for _ in range(2)]
+    calls: list[int] = []
+    hook = SEGMENTER.sam.mask_decoder.transformer.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        found = decoding.forced(SEGMENTER, FEEDBACK, EMBEDDINGS, pictures, asking[0], of, instead)
+        assert len(calls) == 1
+        shown = torch.ones(len(of), dtype=torch.bool)
+        wanted = decoding.masks(SEGMENTER, FEEDBACK, EMBEDDINGS, pictures, asking[1], of, shown=shown, instead=instead)
+    finally:
+        hook.remove()
+    check(found, list(zip(wanted.logits, wanted.iou, strict=True)))
+    weights = noise(len(of), CELLS, CELLS, seed=8)
+    for one in (found, wanted):
+        (one.logits * weights).sum().backward()
+    assert torch.allclose(asking[0].grad, asking[1].grad, atol=1e-3, rtol=1e-3)  # type: ignore[arg-type]
+
+
 @torch.no_grad()
 def test_the_first_mask_and_those_of_other_answers_do_not_see_a_true_mask() -> None:
     answers = [(0, 3), (1, 2), (0, 1)]

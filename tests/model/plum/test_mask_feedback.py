@@ -42,6 +42,21 @@ def test_at_the_start_a_mask_is_encoded_as_sam_does_whatever_the_query() -> None
     assert found.shape == (5, WIDTH, GRID, GRID)
 
 
+@torch.no_grad()
+def test_at_the_start_earlier_masks_change_nothing_for_the_decoder() -> None:
+    made, no_mask = feedback(stirred=0.0), SAM.prompt_encoder.no_mask_embed.weight[0]
+    found = made.pool(maps_of(3, 4), torch.ones(3, 4, dtype=torch.bool), POSITIONS, no_mask)
+    assert torch.equal(found, no_mask[None, :, None, None].expand_as(found))
+
+
+def test_at_the_start_what_earlier_masks_tell_can_be_learned() -> None:
+    made, no_mask = feedback(stirred=0.0), SAM.prompt_encoder.no_mask_embed.weight[0].detach()
+    found = made.pool(maps_of(3, 4), torch.ones(3, 4, dtype=torch.bool), POSITIONS, no_mask)
+    (found * noise(*found.shape, seed=7)).sum().backward()
+    assert made.output_projection.weight.grad is not None
+    assert made.output_projection.weight.grad.abs().min() > 0
+
+
 def test_the_encoder_is_a_copy_that_trains_even_where_sams_is_frozen() -> None:
     segmenter = Segmenter(small())
     made = MaskFeedback(segmenter.sam, PLAIN)

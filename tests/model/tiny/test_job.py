@@ -63,7 +63,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         losses = [json.loads(line)["loss"] for line in (folder / f"{task}.jsonl").read_text().splitlines()]
         assert len(losses) == 4
         assert min(losses[2:]) < losses[0]
-    (folder / "meeting").write_text("of processes that are gone")
     (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
     return job.pretrain(out, CONFIG)
 

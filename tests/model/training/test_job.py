@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file
 
 from model import settings
@@ -18,7 +15,7 @@ from model.plum import saving
 from model.plum.errors import ModelError
 from model.training import checkpoints, job
 from model.training.config import TrainingConfig, ValidationConfig
-from tests.model.training.runs import PROJECT, in_one_thread, lines, small, trained
+from tests.model.training.runs import in_one_thread, lines, small, trained
 
 
 def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: Path, tmp_path: Path) -> None:
@@ -35,44 +32,32 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: P
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_two_processes_learn_what_one_does(root: Path, backbone: Path, tmp_path: Path) -> None:
-    config = small(backbone, steps=4)
+def test_two_processes_learn_and_measure_what_one_does(root: Path, backbone: Path, tmp_path: Path) -> None:
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=5, every=4)
+    config = small(backbone, steps=4, validation=validation)
     # Each process draws dropout and scheduled sampling of its own, so both are off where they are compared.
     without = settings.plain(config)
     without["model"]["lora"]["dropout"] = without["model"]["spans"]["dropout"] = 0.0
     without["optimisation"]["truth_at_first"] = 0.0
-    (tmp_path / "run.yaml").write_text(yaml.safe_dump(without))
-    command = (
-        "import sys; from pathlib import Path; from model.training import job; from model.training.config import load; "
-    )
-    command += "job.train(Path(sys.argv[1]), load(Path(sys.argv[2])), out=Path(sys.argv[3]), quiet=True)"
-    (tmp_path / "run.py").write_text(command)
-    for processes, out in ((1, "one"), (2, "two")):
-        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-        arguments = [str(tmp_path / "run.py"), str(root), str(tmp_path / "run.yaml"), str(tmp_path / out)]
-        done = subprocess.run(
-            [*launch, *arguments],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=280,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "HOME": str(tmp_path),
-                "PYTHONPATH": str(PROJECT),
-                "OMP_NUM_THREADS": "1",
-                "ACCELERATE_USE_CPU": "true",
-            },
-        )
-        assert done.returncode == 0, done.stderr[-3000:]
+    config = settings.convert(without, TrainingConfig)
+    in_one_thread(lambda: job.train(root, config, out=tmp_path / "one", quiet=True))
+    assert job.train_together(root, config, 2, out=tmp_path / "two") == tmp_path / "two"
     one, two = (lines(tmp_path / name / "training.jsonl") for name in ("one", "two"))
-    assert len(one) == len(two) == 4
+    assert len(one) == len(two) == 5
     for mine, theirs in zip(one, two, strict=True):
         assert mine.keys() == theirs.keys()
+        measured = mine.pop("measured", {})
+        assert theirs.pop("measured", {}) == pytest.approx(measured, rel=5e-3, abs=1e-4)
         for name in mine:
             assert theirs[name] == pytest.approx(mine[name], rel=2e-3, abs=1e-5), name
-    assert len({line["loss"] for line in one}) == 4
+    assert len({line["loss"] for line in one if "loss" in line}) == 4
+
+
+def test_what_one_of_several_processes_refuses_is_told_in_one_line(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config = small(backbone, steps=8, optimisation={"learning_rate": 1e30, "warm_up": 4}, save_every=1)
+    with pytest.raises(ModelError, match=r"(loss is nan|gradient is (nan|inf)|loss is inf).*Lower the learning rate"):
+        job.train_together(root, config, 2, out=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_model_tells_where_it_comes_from_and_is_not_trained_twice(root: Path, backbone: Path) -> None:

@@ -17,7 +17,7 @@ from model.data.order import Effective
 from model.muon import Muon
 from model.plum import saving
 from model.training import loop
-from model.training.config import TrainingConfig
+from model.training.config import OptimisationConfig, TrainingConfig
 from model.training.feeding import Feed, Step
 from partonomy_data import store as stores
 from partonomy_data.photographs.places import of_store
@@ -34,6 +34,20 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing(steps: int, wa
     assert rates[top - 1] == 1
     if steps > top:
         assert rates[-1] == pytest.approx(1 / (steps - top))
+
+
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_true_masks_are_shown_as_often_as_at_first_until_they_begin_to_give_way(
+    steps: int, first: float, last: float, begins: float
+) -> None:
+    config = OptimisationConfig(truth_at_first=first, truth_falls_from=begins, truth_at_last=last)
+    shares = [loop.truth_at(config, step, steps) for step in range(steps)]
+    whole = min(steps, round(begins * steps) + 1)
+    assert shares[:whole] == [first] * whole
+    assert all(min(first, last) - 1e-9 <= one <= max(first, last) + 1e-9 for one in shares)
+    assert shares[whole:] == sorted(shares[whole:], reverse=last < first)
+    if whole < steps:
+        assert shares[-1] == pytest.approx(last)
 
 
 def without_chance(config: TrainingConfig) -> TrainingConfig:
