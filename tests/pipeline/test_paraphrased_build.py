@@ -50,7 +50,7 @@ def questions(root: Path) -> Rows:
 def content(root: Path) -> dict[str, bytes]:
     """The files of the current version, but for the table with facts of the calls, and the manifest."""
     folder = root / "versions" / (root / "CURRENT").read_text().strip()
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.parquet")}
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("*/**/*.parquet")}
     return {name: some for name, some in files.items() if not name.startswith("llm_calls/")}
 
 

@@ -56,7 +56,7 @@ def copy(bucket: Bucket, published: Published, target: Path, here: dict[str, Pat
     for entry in entries:
         (target / entry.path).parent.mkdir(parents=True, exist_ok=True)
     found = together(partial(_copy, bucket, version, target, here), entries)
-    for name in (CARD, CROISSANT, PREVIEW):
+    for name in (CARD, CROISSANT, *([PREVIEW] if published.manifest.content.get("preview") else [])):
         with suppress(Missing):
             bucket.download(f"{manifests.folder(version)}/{name}", target / name)
     (target / MANIFEST).write_bytes(published.text)
