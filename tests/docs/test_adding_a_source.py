@@ -124,6 +124,7 @@ def test_the_example_reads_every_pixel_and_loses_no_row(plugin: Path, herbarium:
         assert store.manifest["rules"]["herbarium"]["map_unreadable"] == 2
 
 
+@pytest.mark.soak
 def test_the_example_gives_the_same_version_with_several_workers_and_takes_a_limit(
     plugin: Path, herbarium: Path, tmp_path: Path
 ) -> None:

@@ -129,6 +129,7 @@ def test_all_questions_are_reworded_and_nothing_but_words_changes(
     )
 
 
+@pytest.mark.soak
 def test_stored_answers_give_the_same_bytes_in_packs_of_any_size(demo: Path, fresh: Callable[[str], Path]) -> None:
     first, second = fresh("first"), fresh("second")
     with ModelServer(knowing.answer) as server:
@@ -259,6 +260,7 @@ def test_templates_that_a_model_proposed_are_reworded_like_the_standard_ones(
     assert 0.3 < sum(map(is_paraphrase, found)) / len(found) < 0.7
 
 
+@pytest.mark.soak
 def test_what_a_first_try_left_half_reworded_is_done_from_the_start(
     demo: Path, fresh: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

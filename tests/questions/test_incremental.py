@@ -127,6 +127,7 @@ def families(root: Path) -> dict[str, frozenset[str]]:
     return {name: frozenset(one for one in found if one not in above) for name, found in above.items()}
 
 
+@pytest.mark.soak
 def test_a_removed_photograph_touches_its_own_buckets_alone(
     demo_store: Path, world: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_removed_photograph_touches_its_own_buckets_alone(
     pytest.fail("every photograph that was tried changes the taxonomy or other photographs' splits")
 
 
+@pytest.mark.soak
 def test_another_seed_gives_other_questions_of_the_same_photographs(demo_store: Path, world: Path, store: Path) -> None:
     other = build(store, config(world, questions=QuestionSettings(seed=7)))
     mine = files(demo_store)

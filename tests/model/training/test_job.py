@@ -53,6 +53,7 @@ def test_two_processes_learn_and_measure_what_one_does(root: Path, backbone: Pat
     assert len({line["loss"] for line in one if "loss" in line}) == 4
 
 
+@pytest.mark.soak
 def test_what_one_of_several_processes_refuses_is_told_in_one_line(root: Path, backbone: Path, tmp_path: Path) -> None:
     config = small(backbone, steps=8, optimisation={"learning_rate": 1e30, "warm_up": 4}, save_every=1)
     with pytest.raises(ModelError, match=r"(loss is nan|gradient is (nan|inf)|loss is inf).*Lower the learning rate"):
