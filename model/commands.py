@@ -23,7 +23,6 @@ def train(root: Path, *, config: Path, version: str | None, out: Path | None, dr
         raise ModelError(f"must be at least 1, not {processes}", where="--processes")
     if processes > 1 and "RANK" in os.environ:
         raise ModelError("this is one of several processes already", where="--processes", mend="Leave it out")
-
     wanted = load(config_file(config))
     version_here(root, version)
     if dry_run:

@@ -5,6 +5,7 @@ As `torchrun` does it; but what goes wrong in one of them is raised here as it i
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -38,8 +39,10 @@ def together(work: Callable[..., object], arguments: tuple[Any, ...], processes:
         )
     assert context is not None, "only a call that waits for its processes returns nothing"
     try:
-        while not context.join():
-            pass
+        # That others are ended is no news beside why.
+        with _unlogged(logging.getLogger("torch.multiprocessing.spawn")):
+            while not context.join():
+                pass
     except ProcessException as error:
         if not told.empty():
             raise told.get() from None
@@ -48,6 +51,15 @@ def together(work: Callable[..., object], arguments: tuple[Any, ...], processes:
         for one in context.processes:
             if one.is_alive():
                 one.kill()
+
+
+@contextmanager
+def _unlogged(logger: logging.Logger) -> Iterator[None]:
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 @contextmanager

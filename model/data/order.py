@@ -32,7 +32,7 @@ class Effective:
         if self.samples < 1 or self.at_once < 1 or self.samples % (self.at_once * self.processes):
             raise ModelError(
                 f"a step of {self.samples} samples can't be dealt to {self.processes} processes, {self.at_once} at once",
-                mend=f"Set training.batch to a multiple of {self.at_once * self.processes}",
+                mend=f"Set optimisation.batch to a multiple of {self.at_once * self.processes}",
             )
 
     @classmethod

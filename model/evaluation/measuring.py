@@ -195,10 +195,12 @@ def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:
     )
 
 
-def _told(row: Row, model_id: str, version: str) -> dict[str, Any]:
-    def number(value: float) -> float | None:
-        return None if np.isnan(value) else value
+def number(value: float) -> float | None:
+    """A value as a table holds it: null where it is none."""
+    return None if np.isnan(value) else value
 
+
+def _told(row: Row, model_id: str, version: str) -> dict[str, Any]:
     return {
         "model_id": model_id,
         "version": version,

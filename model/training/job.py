@@ -86,9 +86,18 @@ def train_together(
 
     `optimisation.batch` is dealt to them. Raises ModelError; where one process fails, the others end.
     """
-    if processes > 1:
+    if processes > 1 and not _is_there(root, config, version, out):
+        # Refused before any process is started.
+        Effective.dealt(config.optimisation.batch, config.optimisation.at_once, processes)
         together(partial(train, root, config, version=version, out=out), (), processes)
     return train(root, config, version=version, out=out)  # what is there isn't trained again
+
+
+def _is_there(root: Path, config: TrainingConfig, version: str | None, out: Path | None) -> bool:
+    layout = Layout(root.expanduser().absolute())
+    with open_store(layout.root, version) as store:
+        folder = out if out is not None else layout.models / model_id(config, store.version)
+    return (folder / "config.json").exists()
 
 
 def _refuse_cut_matrices(config: TrainingConfig, accelerator: Accelerator) -> None:

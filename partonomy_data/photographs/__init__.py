@@ -1,1 +1,8 @@
-"""Photographs: their files checked as they are read in, found again later, and cut to what a question asks about."""
+"""Photographs on disk and as they are shown.
+
+inspecting   their files, checked as they are read in
+places       where they lie, and one of them opened
+views        cut to what a question asks about
+overlays     made small, with masks drawn over
+licences     which may be changed
+"""

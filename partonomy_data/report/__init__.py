@@ -6,7 +6,7 @@ reading    the version's rows, by SELECTs that hold to a limit of memory
 counting   rows by table, source, split and type, counted again and held against the manifest
 figures    distributions as plots; plots  how they are drawn, as SVG; scales  axes and their numbers
 sampling   which photographs and questions are shown: by hash
-showing    these with their masks, names and choices; pictures  small photographs; licences  which may be changed
+showing    these with their masks, names and choices; pictures  small photographs
 checks     validation, audit, splits, quarantine; models  the language model's share, and evaluated models
 limits     what the version can't be relied on for, with numbers
 pages      the pages and their templates

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from partonomy_data.store.files import json_text
+from partonomy_data.store.layout import PREVIEW
 from schemas.columns import Column
 from schemas.tables import TABLES, Table
 
@@ -73,7 +74,8 @@ def text(manifest: Mapping[str, Any]) -> str:
         "Objects and their parts in photographs"
         + (f" of {sources}" if sources else "")
         + ", with masks, a part taxonomy"
-        " over them, and questions about them. The photographs are not part of it, and keep the licences of their owners."
+        " over them, and questions about them. The photographs are not part of it, and keep the licences of their owners"
+        + (f"; {PREVIEW} shows a few, made small." if manifest.get("preview") else ".")
         + made_by
     )
     content = {

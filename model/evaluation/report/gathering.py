@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,17 +122,13 @@ def gap_rows(said: Gathered, split: str) -> list[dict[str, Any]]:
             "slice": f"gap={gaps.INSIDE}",
             "metric": gap.metric,
             "value": gap.interval.value,
-            "low": _number(gap.interval.low),
-            "high": _number(gap.interval.high),
+            "low": measuring.number(gap.interval.low),
+            "high": measuring.number(gap.interval.high),
             "n": gap.n_outside,
             "n_skipped": 0,
         }
         for gap in said.gaps.get(split, ())
     ]
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _gaps(store: Store, model_id: str, split: str, seed: int) -> tuple[Gap, ...]:
