@@ -62,7 +62,7 @@ bench: setup
 	$(BIN)/python benchmarks/tiny_world.py
 
 soak: setup
-	$(BIN)/python -m pytest -m soak -o timeout=7200
+	$(BIN)/python -m pytest -m "soak or hypothesis" --hypothesis-profile long -o timeout=7200
 
 serve: setup
 	@scripts/serve

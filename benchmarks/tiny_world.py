@@ -51,7 +51,7 @@ def random_parts(folder: Path) -> dict[str, str]:
     processor = parts.processor(1)
     parts.language_model(processor.tokenizer).save_pretrained(folder)
     processor.save_pretrained(folder)
-    return {"backbone": str(folder), "sam": "random"}
+    return {"backbone": str(folder), "sam": "random", "query": "random"}
 
 
 def trained(root: Path, steps: int | None, changed: dict[str, str]) -> tuple[str, float]:

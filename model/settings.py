@@ -67,7 +67,12 @@ def digest(settings: Any) -> str:
     """SHA-256 of settings: equal settings, equal digests, in whatever order a file names them."""
     # By way of the types: a 0 where a fraction belongs is the same setting as 0.0.
     typed = msgspec.convert(plain(settings), type(settings))
-    return hashlib.sha256(msgspec.json.encode(plain(typed), order="sorted")).hexdigest()
+    return digest_of(plain(typed))
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The same, of settings as `plain` gives them."""
+    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 def _check(value: Any, hint: Any, inside: str, where: str) -> None:

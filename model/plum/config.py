@@ -34,7 +34,9 @@ class PlumConfig:
     sam: str = "random"
     """A checkpoint in the layout of the official `sam_vit_*`; `random` for fresh weights, `shipped:…` as above."""
     sam_size: Literal["tiny", "tiny_conv", "vit_b", "vit_l", "vit_h"] = "tiny"
-    """Its size; `tiny` is this project's own."""
+    """Its size; `tiny` and `tiny_conv` are this project's own."""
+    query: str = "random"
+    """Weights that the query projection begins with, made with this backbone and this SAM; `random` and `shipped:…` as above."""
     marking: Literal["tags", "seg_token"] = "tags"
     """How part names are found: `tags` of the span extractor (PLUM), or a `[SEG]` token after each (LISA)."""
     lora: LoraConfig = field(default_factory=LoraConfig)

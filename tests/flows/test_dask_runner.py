@@ -350,7 +350,13 @@ def test_without_an_address_a_cluster_is_started_and_ended(
     assert not (tmp_path / "store" / "work" / "dask").exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["interrupted", "killed"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.soak, id="interrupted"),
+        pytest.param(signal.SIGKILL, id="killed"),
+    ],
+)
 def test_a_build_that_is_stopped_leaves_no_process_behind(tmp_path: Path, source: Path, how: signal.Signals) -> None:
     process = subprocess.Popen(
         command(tmp_path, source), stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=tmp_path

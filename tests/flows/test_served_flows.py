@@ -129,6 +129,7 @@ def test_a_refresh_finds_nothing_changed_and_announces_what_was_not(server: Serv
     assert (root / "work" / "emitted" / version).is_file()
 
 
+@pytest.mark.soak
 def test_a_trained_model_starts_its_evaluation_with_parameters_of_the_right_types(
     server: Served, tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ def test_they_work_as_one(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "3", "1": "3"}
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize("rank", [pytest.param("0", marks=pytest.mark.soak), "1"])
 def test_what_one_refuses_is_refused_here_and_the_other_ends(rank: str) -> None:
     with pytest.raises(ModelError, match=r"^batch.yaml: is no good. Mend it.$"):
         together(refused, (rank,), 2)

@@ -84,7 +84,7 @@ def check_killed_builds(tmp_path: Path, kills: int, seed: int) -> None:
 
 
 def test_a_killed_build_harms_nothing_and_is_taken_up_again(tmp_path: Path) -> None:
-    check_killed_builds(tmp_path, kills=3, seed=int.from_bytes(os.urandom(4)))
+    check_killed_builds(tmp_path, kills=2, seed=int.from_bytes(os.urandom(4)))
 
 
 @pytest.mark.soak

@@ -138,7 +138,7 @@ def changed(folder: Path, table: str, name: str, one: int, other: int, how: str)
 
 
 @given(done=_CHANGES)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_random_changes_are_judged_as_everything_is(
     once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: list[Any]
 ) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch import Tensor
 
+from model.plum import queries
+from model.plum.errors import ModelError
 from model.plum.queries import QueryProjection, mean_of_spans
 from tests.model.plum.sam_weights import noise
 
@@ -55,3 +61,24 @@ def test_only_the_tokens_of_spans_are_looked_at() -> None:
         mean_of_spans(soiled, *columns([(0, 2, 5)])),
         mean_of_spans(STATES, *columns([(0, 2, 5)])),
     )
+
+
+def test_a_projection_begins_with_the_weights_of_a_file_in_whatever_precision(tmp_path: Path) -> None:
+    made, fresh = QueryProjection(5, 4), QueryProjection(5, 4)
+    halves = {name: one.half() for name, one in made.state_dict().items()}
+    save_file(halves, tmp_path / "query.safetensors")
+    queries.load(fresh, tmp_path / "query.safetensors")
+    for name, one in fresh.state_dict().items():
+        assert one.dtype == torch.float32
+        assert torch.equal(one, halves[name].float())
+
+
+def test_a_projection_of_other_widths_is_refused_with_both_shapes(tmp_path: Path) -> None:
+    save_file(QueryProjection(5, 3).state_dict(), tmp_path / "query.safetensors")
+    with pytest.raises(ModelError, match=r"no query projection of this model.*mlp\.2\.weight \(3, 5\).*not.*\(4, 5\)"):
+        queries.load(QueryProjection(5, 4), tmp_path / "query.safetensors")
+
+
+def test_a_projection_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Name a checkpoint of a query projection"):
+        queries.load(QueryProjection(5, 4), tmp_path / "none.safetensors")

@@ -22,6 +22,7 @@ from model.plum.losses import LossConfig
 from model.plum.mask_feedback import FeedbackConfig
 from model.plum.model import Plum
 from model.plum.saving import Origin
+from model.settings import digest_of
 from schemas.tables import SCHEMA_VERSION
 from tests.model.plum.tiny import PHOTOGRAPHS, QUESTION, fresh, settings_of, trained
 
@@ -216,6 +217,14 @@ def cut(folder: Path) -> None:
     path = folder / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     edited(folder, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_a_model_older_than_a_setting_comes_back_with_what_it_stands_for(kept: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(kept, tmp_path / "model")
+    edited(folder, model__query=...)
+    content = json.loads((folder / "config.json").read_text())
+    edited(folder, model_digest=digest_of(content["model"]))
+    assert saving.from_pretrained(folder).plum.config.query == "random"
 
 
 BIAS = "query.mlp.0.bias"
