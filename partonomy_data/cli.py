@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -282,6 +282,9 @@ def doctor(root: Root) -> None:
         raise typer.Exit(1)
 
 
+_INTERRUPTED: Final = "interrupted; what is published is whole"
+
+
 def main() -> None:
     """Runs the command line; see `errors` for what the exit statuses mean."""
     from partonomy_data.console import fail
@@ -300,4 +303,9 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         fail(f"{where}{error.strerror or error}. The store is as it was before.", 1)
     except KeyboardInterrupt:
-        fail("interrupted; the store is as it was before", 130)
+        fail(_INTERRUPTED, 130)
+    except SystemExit as error:
+        # typer ends without a word where a command is interrupted; one that has more to say has said it.
+        if error.code == 130 and not isinstance(error.__context__, KeyboardInterrupt):
+            fail(_INTERRUPTED, 130)
+        raise

@@ -139,7 +139,7 @@ def make(file: Path, views: Mapping[str, str], *, threads: int = 2) -> None:
         raise StoreError(
             f"the version can't be prepared for looking at: {str(error).splitlines()[0]}",
             where=str(file.parent),
-            mend="check the room on that disk, and the version with `partonomy validate`",
+            mend="Check the room on that disk, and the version with `partonomy validate`",
         ) from error
 
 

@@ -115,7 +115,7 @@ class Versions:
         """`given`: folders of photographs by source. Raises UsageError for a store that isn't on this machine's disk."""
         if str(root).startswith(("s3:/", "http:/", "https:/")):
             raise UsageError(
-                "the explorer reads stores on this machine's disk", where=str(root), mend="copy the version"
+                "the explorer reads stores on this machine's disk", where=str(root), mend="Copy the version"
             )
         self.root, self._given = Path(root).expanduser().absolute(), dict(given)
         self._open: OrderedDict[str, Opened] = OrderedDict()

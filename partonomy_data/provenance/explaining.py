@@ -85,7 +85,7 @@ def _unknown(rows: Lookups, id: str, kind: _Kind) -> StoreError:
         near += [one for one in rows.beginning("quarantine", "row_id", id, _NEAR + 1) if one not in near]
     if near:
         others = " and others" if len(near) > _NEAR else ""
-        mend = f"did you mean {', '.join(near[:_NEAR])}{others}?"
+        mend = f"Did you mean {', '.join(near[:_NEAR])}{others}?"
     else:
         mend = (
             "ids of questions begin with qst_, of parts with prt_, of objects with obj_; photographs and rows of quarantine "

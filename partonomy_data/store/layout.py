@@ -114,5 +114,5 @@ def check_version_name(name: str) -> str:
 def check_folder_name(name: str) -> str:
     """`name` itself if it may name a folder of a store (a model's, a run's). Raises StoreError otherwise."""
     if not FOLDER_NAME.fullmatch(name):
-        raise StoreError(f"{name!r} can't name a folder of the store", mend="use letters, digits, '.', '_' and '-'")
+        raise StoreError(f"{name!r} can't name a folder of the store", mend="Use letters, digits, '.', '_' and '-'")
     return name

@@ -90,7 +90,7 @@ def build_lock(root: Path, purpose: str = "build") -> Iterator[None]:
         raise StoreError(
             f"another {holder.get('purpose', 'build')} is running{who}",
             where=str(root),
-            mend="wait until it has ended",
+            mend="Wait until it has ended",
         )
     try:
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -134,7 +134,7 @@ def parse(text: bytes, version: str, root: Path | Address) -> Manifest:
             f"version {version} was made by a newer partonomy-data (schema version {schema_version}; this one knows up to "
             f"{SCHEMA_VERSION})",
             where=str(root),
-            mend="install a newer partonomy-data",
+            mend="Install a newer partonomy-data",
         )
     try:
         files = tuple(
@@ -196,5 +196,5 @@ def damaged(version: str, root: Path | Address, how: str) -> StoreError:
     return StoreError(
         f"version {version} is damaged: {how}",
         where=str(root),
-        mend="roll back to another version, or build again",
+        mend="Roll back to another version, or build again",
     )

@@ -31,7 +31,7 @@ def require_current(root: Path) -> str:
     current = read_current(root)
     if current is None:
         what = "nothing is published here yet" if root.is_dir() else "there is no store here"
-        raise StoreError(what, where=str(root), mend="run `partonomy build`, or name another folder with --root")
+        raise StoreError(what, where=str(root), mend="Run `partonomy build`, or name another folder with --root")
     return current
 
 

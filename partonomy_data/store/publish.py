@@ -75,7 +75,7 @@ def publish(
     version = manifest.version_name(entries)
     root.mkdir(parents=True, exist_ok=True)
     if staged.stat().st_dev != root.stat().st_dev:
-        raise StoreError("lies on another file system than the store", where=str(staged), mend="stage in work/")
+        raise StoreError("lies on another file system than the store", where=str(staged), mend="Stage in work/")
     with pointer_lock(root):
         new = bool(manifest.damages(root, version))
         published = Published(version, new)

@@ -110,7 +110,7 @@ def check(connection: DuckDBPyConnection, sql: str) -> None:
             raise QueryError(f"there are {len(statements)} statements, not one", mend=ONE_SELECT)
         kind = str(statements[0].type).rsplit(".", 1)[-1]
         if kind == "MULTI":
-            raise QueryError("a PIVOT must list its values", mend="write PIVOT … ON column IN (value, …)")
+            raise QueryError("a PIVOT must list its values", mend="Write PIVOT … ON column IN (value, …)")
         if kind != "SELECT":
             raise QueryError(f"{kind.replace('_', ' ')} is not admitted", mend=ONE_SELECT)
         with connection.cursor() as cursor:
@@ -120,7 +120,7 @@ def check(connection: DuckDBPyConnection, sql: str) -> None:
     try:
         tree = json.loads(row[0]) if row else {}
     except RecursionError as error:
-        raise QueryError("it is nested too deeply", mend="write it with fewer levels") from error
+        raise QueryError("it is nested too deeply", mend="Write it with fewer levels") from error
     if tree.get("error", True) or len(tree.get("statements", ())) != 1:
         raise QueryError(str(tree.get("error_message", "it can't be parsed")), mend=ONE_SELECT)
     for node in _nodes(tree["statements"]):
@@ -130,7 +130,7 @@ def check(connection: DuckDBPyConnection, sql: str) -> None:
         if kind == "TABLE_FUNCTION":
             name = str(node.get("function", {}).get("function_name", "")).lower()
             if name not in TABLE_FUNCTIONS:
-                raise QueryError(f"the table function {name} is not admitted", mend="select from the store's tables")
+                raise QueryError(f"the table function {name} is not admitted", mend="Select from the store's tables")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -173,7 +173,7 @@ def select(
                     break
         except duckdb.InterruptException as error:
             raise QueryError(
-                f"it took longer than {seconds:g} seconds", mend="ask for less, or raise the limit"
+                f"it took longer than {seconds:g} seconds", mend="Ask for less, or raise the limit"
             ) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             raise query_error(error, view_names(connection)) from error
@@ -220,5 +220,5 @@ def query_error(error: Exception, tables: Iterable[str]) -> QueryError:
     if first.startswith("Catalog Error: Table with name "):
         wanted = first.removeprefix("Catalog Error: Table with name ").split(" ", 1)[0].strip('"')
         near = get_close_matches(wanted, list(tables), n=1)
-        mend = f'Did you mean "{near[0]}"?' if near else "the tables are " + ", ".join(tables)
+        mend = f'Did you mean "{near[0]}"?' if near else "The tables are " + ", ".join(tables)
     return QueryError(first.rstrip(".!"), mend=mend.rstrip("."))

@@ -67,7 +67,7 @@ class Store:
     def files(self, table: str) -> list[Path]:
         """The Parquet files of `table`, in the order of its rows. Raises StoreError if there is no such table."""
         if table not in self._files:
-            raise StoreError(f"there is no table {table!r}", mend=f"the tables are {', '.join(sorted(self._files))}")
+            raise StoreError(f"there is no table {table!r}", mend=f"The tables are {', '.join(sorted(self._files))}")
         return list(self._files[table])
 
     def sql(self, sql: str, parameters: query.Parameters | None = None) -> DuckDBPyRelation:
@@ -108,7 +108,7 @@ class Store:
         schema = dataset.schema
         unknown = sorted(set(columns or ()) - set(schema.names))
         if unknown:
-            raise StoreError(f"table {name} has no column {unknown[0]!r}", mend=f"it has {', '.join(schema.names)}")
+            raise StoreError(f"table {name} has no column {unknown[0]!r}", mend=f"It has {', '.join(schema.names)}")
         expression = pq.filters_to_expression(filters) if isinstance(filters, list) else filters
         try:
             return dataset.to_table(columns=list(columns) if columns is not None else None, filter=expression)

@@ -44,7 +44,7 @@ def render(answer: Answer, form: str = "table", *, width: int | None = None, gua
         pq.write_table(answer.rows, sink, compression="zstd")
         data: bytes = sink.getvalue().to_pybytes()
         return data
-    raise QueryError(f"there is no format {form!r}", mend=f"choose one of {', '.join(FORMATS)}")
+    raise QueryError(f"there is no format {form!r}", mend=f"Choose one of {', '.join(FORMATS)}")
 
 
 def table_text(answer: Answer, width: int) -> str:

@@ -129,7 +129,7 @@ def test_a_second_build_and_a_refresh_are_refused_in_one_line_that_names_the_hol
     assert len(lines) == 3
     for line in lines:
         assert f"another build is running (process {os.getpid()} on " in line
-        assert line.endswith("wait until it has ended.")
+        assert line.endswith("Wait until it has ended.")
     assert content(begun.store) == begun.contents[1]
 
 

@@ -287,12 +287,12 @@ def test_an_unknown_id_is_one_line_with_those_that_begin_like_it(demo: Store) ->
     whole = {kind: ids(demo, table, key, 1)[0] for kind, table, key in (
         ("part", "parts", "part_id"), ("object", "objects", "object_id"), ("question", "questions", "question_id"))}  # fmt: skip
     for kind, one in whole.items():
-        with pytest.raises(StoreError, match=rf"no {kind} has the id {one[:-2]}\. did you mean .*{one}") as error:
+        with pytest.raises(StoreError, match=rf"no {kind} has the id {one[:-2]}\. Did you mean .*{one}") as error:
             explain(demo, one[:-2])
         assert "\n" not in str(error.value)
     image_id = ids(demo, "images", "image_id", 1)[0]
     for some in (image_id[:-1], image_id.partition("/")[2]):
-        with pytest.raises(StoreError, match=rf"no row has the id {some}\. did you mean .*{image_id}"):
+        with pytest.raises(StoreError, match=rf"no row has the id {some}\. Did you mean .*{image_id}"):
             explain(demo, some)
     with pytest.raises(StoreError, match="and others"):
         explain(demo, "prt_")

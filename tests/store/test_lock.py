@@ -42,7 +42,7 @@ def test_a_second_build_is_refused_with_one_line_that_names_the_holder(root: Pat
     assert "\n" not in line
     assert "another refresh is running" in line
     assert f"process {process.pid} on" in line
-    assert "wait until it has ended" in line
+    assert "Wait until it has ended" in line
 
 
 def test_a_killed_holder_leaves_no_lock(root: Path) -> None:

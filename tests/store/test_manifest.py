@@ -97,7 +97,7 @@ def newer(content: dict[str, Any]) -> None:
         (mistype, "doesn't list its files"),
         (no_schema, "has no schema version"),
         (shrink, "bytes, not"),
-        (newer, "made by a newer partonomy-data .schema version 1000; .* install a newer partonomy-data"),
+        (newer, "made by a newer partonomy-data .schema version 1000; .* Install a newer partonomy-data"),
     ],
 )
 def test_a_manifest_that_lies_is_refused_in_one_line(

@@ -159,7 +159,7 @@ def test_parameters_fill_a_query_and_are_never_sql(store: Store) -> None:
     ("sql", "hint"),
     [
         ("SELECT * FROM part", 'Did you mean "parts"?'),
-        ("SELECT * FROM zzz", "the tables are attributes, category_graph"),
+        ("SELECT * FROM zzz", "The tables are attributes, category_graph"),
         ("SELECT part_categoy FROM parts", "part_category"),
         ("SELECT cuont(*) FROM parts", "count"),
     ],

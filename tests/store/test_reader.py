@@ -84,7 +84,7 @@ def test_unknown_tables_and_columns_are_named_with_what_there_is(store: Store) -
 def test_stores_that_cannot_be_opened_are_one_clear_line(published: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     cases = [
-        (tmp_path / "none", None, "there is no store here. run `partonomy build`"),
+        (tmp_path / "none", None, "there is no store here. Run `partonomy build`"),
         (tmp_path / "empty", None, "nothing is published here yet"),
         (published, "0" * 16, "there is no version 0000000000000000. `partonomy versions`"),
         (published, "../../x", "is not the name of a version"),

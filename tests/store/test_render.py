@@ -128,5 +128,5 @@ def test_every_type_of_a_store_can_be_shown_in_every_format(store: Store) -> Non
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(QueryError, match="choose one of table, csv, json, parquet"):
+    with pytest.raises(QueryError, match="Choose one of table, csv, json, parquet"):
         render(Answer(ROWS, complete=True), "xml")

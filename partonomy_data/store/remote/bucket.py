@@ -166,7 +166,7 @@ class Bucket:
             for error in answer.get("Errors", ()):
                 if error.get("Code") != "NoSuchKey":
                     what = f"{error.get('Key')} may not be removed ({error.get('Code')})"
-                    raise StoreError(what, where=str(self.address), mend="use credentials that may remove")
+                    raise StoreError(what, where=str(self.address), mend="Use credentials that may remove")
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:

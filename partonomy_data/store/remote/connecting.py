@@ -42,7 +42,7 @@ def connect(address: Address) -> Bucket:
     except BotoCoreError as error:
         raise saying.told(error, address, "be read") from error
     except ValueError as error:
-        raise StoreError(str(error), where=str(address), mend="check AWS_ENDPOINT_URL") from error
+        raise StoreError(str(error), where=str(address), mend="Check AWS_ENDPOINT_URL") from error
 
 
 @cache

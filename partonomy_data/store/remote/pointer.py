@@ -78,7 +78,7 @@ def require(bucket: Bucket) -> Current:
         raise StoreError(
             "nothing is published here yet",
             where=str(bucket.address),
-            mend="run `partonomy build`, or name another store with --root",
+            mend="Run `partonomy build`, or name another store with --root",
         )
     return found
 
@@ -101,7 +101,7 @@ def move(bucket: Bucket, version: str, etag: str | None) -> None:
         break
     else:
         raise StoreError(
-            "CURRENT is being moved by others all the time", where=str(bucket.address), mend="try again later"
+            "CURRENT is being moved by others all the time", where=str(bucket.address), mend="Try again later"
         )
     _still_there(bucket, version, now)
 
@@ -133,7 +133,7 @@ def _still_there(bucket: Bucket, version: str, before: Current | None) -> None:
         raise StoreError(
             f"version {version} was removed by a prune in this moment",
             where=str(bucket.address),
-            mend="roll back to another version, or build again",
+            mend="Roll back to another version, or build again",
         ) from None
 
 
@@ -142,7 +142,7 @@ def _overtaken(address: Address, version: str, now: Current | None) -> StoreErro
     return StoreError(
         f"CURRENT was {moved} by somebody else meanwhile; version {version} is there whole, but not current",
         where=str(address),
-        mend=f"build or refresh again, which follows on theirs, or make it current: `partonomy rollback {version}`",
+        mend=f"Build or refresh again, which follows on theirs, or make it current: `partonomy rollback {version}`",
     )
 
 

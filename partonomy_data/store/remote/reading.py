@@ -79,12 +79,12 @@ class RemoteStore(Store):
 
     def _no_files(self) -> StoreError:
         return StoreError(
-            "its files are in a bucket, and have no path here", where=str(self.root), mend="use sql() or table()"
+            "its files are in a bucket, and have no path here", where=str(self.root), mend="Use sql() or table()"
         )
 
     def _dataset(self, name: str) -> FileSystemDataset:
         if name not in self._datasets:
-            raise StoreError(f"there is no table {name!r}", mend=f"the tables are {', '.join(sorted(self._datasets))}")
+            raise StoreError(f"there is no table {name!r}", mend=f"The tables are {', '.join(sorted(self._datasets))}")
         return self._datasets[name]
 
     def select(

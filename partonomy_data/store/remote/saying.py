@@ -38,14 +38,14 @@ def damaged(version: str, address: Address, how: str) -> Damaged:
     return Damaged(
         f"version {version} is damaged: {how}",
         where=str(address),
-        mend="roll back to another version, or build again",
+        mend="Roll back to another version, or build again",
     )
 
 
 def no_conditions(address: Address) -> StoreError:
     """The error for a server that can't be published to."""
     return StoreError(
-        NO_CONDITIONS, where=str(address), mend="use S3 or a server that knows If-Match and If-None-Match"
+        NO_CONDITIONS, where=str(address), mend="Use S3 or a server that knows If-Match and If-None-Match"
     )
 
 
@@ -65,9 +65,9 @@ def told(error: Exception, address: Address, doing: str) -> Exception:
         named = f" at {url.scheme}://{url.netloc}" if url.netloc else ""
         how = "" if isinstance(error, exceptions.EndpointConnectionError) else f" ({_line(error)})"
         return StoreError(
-            f"the server{named} can't be reached{how}", where=where, mend="check the network and AWS_ENDPOINT_URL"
+            f"the server{named} can't be reached{how}", where=where, mend="Check the network and AWS_ENDPOINT_URL"
         )
-    return StoreError(f"it can't {doing} ({_line(error)})", where=where, mend="check the settings of AWS")
+    return StoreError(f"it can't {doing} ({_line(error)})", where=where, mend="Check the settings of AWS")
 
 
 def _of_server(response: dict[str, Any], address: Address, doing: str) -> Exception:
@@ -76,7 +76,7 @@ def _of_server(response: dict[str, Any], address: Address, doing: str) -> Except
     code, status = str(told.get("Code", "")), response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     where = str(address)
     if code == "NoSuchBucket":
-        return StoreError(f"there is no bucket {address.bucket!r}", where=where, mend="check its name, or make it")
+        return StoreError(f"there is no bucket {address.bucket!r}", where=where, mend="Check its name, or make it")
     if code in _MISSING:
         return Missing()
     if status in (409, 412):
@@ -87,13 +87,13 @@ def _of_server(response: dict[str, Any], address: Address, doing: str) -> Except
         return StoreError(
             f"with these credentials it may not {doing} ({code or status})",
             where=where,
-            mend="use others, or have the bucket's owner allow it",
+            mend="Use others, or have the bucket's owner allow it",
         )
     if code in _UNKNOWING or status == 501:
         return no_conditions(address)
     said = str(told.get("Message", "")).splitlines()
     reason = f"{code}: {said[0].rstrip('.')}" if said and said[0] else code or f"status {status}"
-    return StoreError(f"it can't {doing} (the server says {reason})", where=where, mend="try again later")
+    return StoreError(f"it can't {doing} (the server says {reason})", where=where, mend="Try again later")
 
 
 def of_arrow(error: Exception, address: Address) -> StoreError | None:
@@ -101,17 +101,17 @@ def of_arrow(error: Exception, address: Address) -> StoreError | None:
     text = " ".join(str(error).split())
     if any(one in text for one in ("Path does not exist", "NO_SUCH_KEY", "RESOURCE_NOT_FOUND")):
         return StoreError(
-            "a file of this version is gone, perhaps by a prune", where=str(address), mend="open the store anew"
+            "a file of this version is gone, perhaps by a prune", where=str(address), mend="Open the store anew"
         )
     if "AWS Error" not in text:
         return None
     said = text[text.index("AWS Error") + len("AWS Error ") :]
     if said.startswith("ACCESS_DENIED"):
         return StoreError(
-            "with these credentials it may not be read (AccessDenied)", where=str(address), mend="use others"
+            "with these credentials it may not be read (AccessDenied)", where=str(address), mend="Use others"
         )
     return StoreError(
-        f"the server can't be read from ({said.split(';')[0][:200]})", where=str(address), mend="check the network"
+        f"the server can't be read from ({said.split(';')[0][:200]})", where=str(address), mend="Check the network"
     )
 
 

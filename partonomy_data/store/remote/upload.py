@@ -49,7 +49,7 @@ def upload(bucket: Bucket, folder: Path, local: Manifest, near: Mapping[str, str
     raise StoreError(
         f"version {version} doesn't stay as it was uploaded",
         where=str(bucket.address),
-        mend="somebody else may be publishing the same: try again",
+        mend="Somebody else may be publishing the same: try again",
     )
 
 

@@ -41,7 +41,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 def test_a_bucket_that_is_not_there(server: Server, refused: Refused, tmp_path: Path) -> None:
     line = refused("query", "SELECT 1", "--root", "s3://no-such-bucket/store")
     assert (
-        line == "partonomy: s3://no-such-bucket/store: there is no bucket 'no-such-bucket'. check its name, or make it."
+        line == "partonomy: s3://no-such-bucket/store: there is no bucket 'no-such-bucket'. Check its name, or make it."
     )
     source = paco.write(tmp_path / "paco")
     build = ["build", "--source", f"paco={source}", "--workers", 1, "--state", tmp_path / "state"]
@@ -60,7 +60,7 @@ def test_a_server_that_is_not_there(remote: Remote, refused: Refused, monkeypatc
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     line = refused("query", "SELECT 1", "--root", remote.address)
-    assert line.endswith("the server at http://127.0.0.1:9 can't be reached. check the network and AWS_ENDPOINT_URL.")
+    assert line.endswith("the server at http://127.0.0.1:9 can't be reached. Check the network and AWS_ENDPOINT_URL.")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     assert "nonsense" in refused("query", "SELECT 1", "--root", remote.address)
 
