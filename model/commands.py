@@ -172,4 +172,4 @@ def pretrain_tiny(out: Path, *, config: Path | None) -> str:
 def config_file(path: Path) -> Path:
     """A file of settings; one of the package's own by its name alone (`plum-7b`)."""
     shipped = Path(__file__).parent / "configs" / f"{path}.yaml"
-    return shipped if not path.exists() and shipped.is_file() else path
+    return shipped if not path.is_file() and shipped.is_file() else path

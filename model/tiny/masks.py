@@ -116,9 +116,7 @@ def loss_of(
     `embeddings` (P, 4 C, h, w) of its photographs, where they are there already.
     """
     embeddings = segmenter.encode(batch.pixels) if embeddings is None else embeddings
-    points = (batch.shown.prompts[..., :2], batch.shown.prompts[..., 2].long())
-    corners, _ = segmenter.sam.prompt_encoder(points=points, boxes=None, masks=None)
-    shown, iou, _ = of_prompts(segmenter, embeddings, batch.shown, corners, config)
+    shown, iou, _ = of_prompts(segmenter, embeddings, batch.shown, embedded(segmenter, batch.shown), config)
     told = beside.describer(batch.described.prompts)
     described, found, looks = of_prompts(segmenter, embeddings, batch.described, told, config)
     own = embeddings[:, : segmenter.width].permute(0, 2, 3, 1)
@@ -126,6 +124,21 @@ def loss_of(
     alike, grouped = grouping.loss_of(beside.group_head(embeddings, batch.groups.asking), batch.groups, config)
     measured = {"iou": iou, "found": found, "grouped": grouped, "regions": cells, "looks": looks}
     return shown + described + where + alike, measured
+
+
+def embedded(segmenter: Segmenter, shown: Asked) -> Tensor:
+    """Points and boxes as prompts (N, 2, C), as SAM's predictor gives them: it puts "not a point" beside a point alone.
+
+    A decoder that always saw it beside boxes too made little of a box without: IoU .09 instead of .41.
+    """
+    encoder, prompts = segmenter.sam.prompt_encoder, shown.prompts
+    boxes = prompts[:, 0, 2] == 2
+    single = prompts[~boxes, :1]
+    points, _ = encoder(points=(single[..., :2], single[..., 2]), boxes=None, masks=None)
+    corners, _ = encoder(points=None, boxes=prompts[boxes, :, :2].flatten(1), masks=None)
+    back = torch.argsort(torch.cat([torch.nonzero(~boxes), torch.nonzero(boxes)])[:, 0])
+    found: Tensor = torch.cat([points, corners])[back]
+    return found
 
 
 def of_prompts(

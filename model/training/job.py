@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -73,7 +74,10 @@ def train(
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
         _refuse_cut_matrices(config, accelerator)
-        _train(store, layout, config, accelerator, folder, final, quiet=quiet, measured=measured)
+        with warnings.catch_warnings():
+            # Gradients of convolutions channel by channel, which torch lays out in another way than it expects: a small copy.
+            warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
+            _train(store, layout, config, accelerator, folder, final, quiet=quiet, measured=measured)
         accelerator.wait_for_everyone()
         accelerator.end_training()
         return final
