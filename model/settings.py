@@ -63,11 +63,14 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else msgspec.to_builtins(value)
 
 
+def typed(settings: T) -> T:
+    """The same settings, each value of the type that it should have: a 0 where a fraction belongs is 0.0."""
+    return msgspec.convert(plain(settings), type(settings))
+
+
 def digest(settings: Any) -> str:
     """SHA-256 of settings: equal settings, equal digests, in whatever order a file names them."""
-    # By way of the types: a 0 where a fraction belongs is the same setting as 0.0.
-    typed = msgspec.convert(plain(settings), type(settings))
-    return digest_of(plain(typed))
+    return digest_of(plain(typed(settings)))
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

@@ -93,7 +93,7 @@ def save_pretrained(plum: Plum, folder: Path, origin: Origin, *, whole: bool = T
             plum.backbone.processor.save_pretrained(folder / "backbone")
         save_file(_weights(plum, whole), path, metadata={"format": "pt"})
         digest, sums = settings.digest(plum.config), (_checksum(path), _checksum_of_others(plum, whole))
-        content = _Content(FORMAT, plum.config, digest, origin, whole, *sums)
+        content = _Content(FORMAT, settings.typed(plum.config), digest, origin, whole, *sums)
         with (folder / "config.json").open("w", encoding="utf-8") as file:
             json.dump(settings.plain(content), file, indent=2)
             file.flush()
@@ -223,8 +223,8 @@ def _content(folder: Path) -> _Content:
         mend = "Use the partonomy-data that it was saved with"
         raise ModelError(f"it is of format {found}, and this reads format {FORMAT}", where=str(folder), mend=mend)
     made = settings.convert(content, _Content, where=str(path))
-    # Of what the file says: a model is older than settings that came after it.
-    if settings.digest_of(content["model"]) != made.model_digest:
+    # Or of what the file says: a model may be older than some settings.
+    if made.model_digest not in (settings.digest(made.model), settings.digest_of(content["model"])):
         raise ModelError(
             "its settings are not those that it was saved with", where=str(path), mend="Get the folder again"
         )

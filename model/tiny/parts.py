@@ -67,20 +67,22 @@ def language_model(words: Any) -> Any:
     """A LLaVA of some 1.3 million weights, from torch's generator."""
     from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration, SegformerConfig
 
-    vision = SegformerConfig(
-        num_encoder_blocks=3,
-        depths=(1, 2, 2),
-        strides=(3, 2, 2),  # together a patch
-        patch_sizes=(7, 3, 3),
-        hidden_sizes=(32, 64, 96),
-        num_attention_heads=(1, 2, 4),
-        mlp_ratios=(4, 4, 4),
-        sr_ratios=(4, 2, 1),
-        drop_path_rate=0.0,
-        reshape_last_stage=False,
-        hidden_size=96,  # what LLaVA's projector takes in
-        image_size=IMAGE,
-    )
+    sizes: dict[str, Any] = {
+        "num_encoder_blocks": 3,
+        "depths": (1, 2, 2),
+        "strides": (3, 2, 2),  # together a patch
+        "patch_sizes": (7, 3, 3),
+        "hidden_sizes": (32, 64, 96),
+        "num_attention_heads": (1, 2, 4),
+        "mlp_ratios": (4, 4, 4),
+        "sr_ratios": (4, 2, 1),
+        "drop_path_rate": 0.0,
+        "reshape_last_stage": False,
+        # What LLaVA asks of its tower, and SegFormer has no use for.
+        "hidden_size": 96,
+        "image_size": IMAGE,
+    }
+    vision = SegformerConfig(**sizes)
     text = LlamaConfig(
         vocab_size=len(words),
         hidden_size=128,
