@@ -39,7 +39,7 @@ CONFIG = TinyConfig(
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made by a run that was killed in step 3 of its first task, with a state of after step 2 and a log that says more.
 
-    It was gone on with in this process, up to where both parts learn together.
+    That task was gone on with in this process.
     """
     out = tmp_path_factory.mktemp("tiny") / "parts"
     folder = out.with_name("parts.run")
@@ -55,30 +55,34 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         count = [False, False, True, False, False]
         patch.setattr(masks, "loss_of", killed)
         with pytest.raises(KeyboardInterrupt):
-            first_stage(folder)
+            masks_alone(folder)
         with (folder / "masks.jsonl").open("a") as log:
             log.write("what came after")
-        first_stage(folder)
-    for task in ("masks", "captions"):
-        losses = [json.loads(line)["loss"] for line in (folder / f"{task}.jsonl").read_text().splitlines()]
-        assert len(losses) == 4
-        assert min(losses[2:]) < losses[0]
+        masks_alone(folder)
+    losses = [json.loads(line)["loss"] for line in (folder / "masks.jsonl").read_text().splitlines()]
+    assert len(losses) == 4
+    assert min(losses[2:]) < losses[0]
     (folder / "settings.json").write_text(json.dumps(asdict(CONFIG), indent=2))
     return job.pretrain(out, CONFIG)
 
 
-def first_stage(folder: Path) -> None:
-    """The two tasks that each part learns alone, one after the other in this process."""
+def masks_alone(folder: Path) -> None:
+    """The task that SAM learns alone, in this process."""
     folder.mkdir(exist_ok=True)
     threads = torch.get_num_threads()
     job.learn_masks(CONFIG, folder)
-    job.learn_captions(CONFIG, folder)
     torch.set_num_threads(threads)
 
 
 def same(left: Path, right: Path) -> bool:
     """Whether two runs came to the same weights by the same steps."""
-    names = ("sam_tiny.safetensors", "lmm/model.safetensors", "lmm/tokenizer.json", "pretraining.jsonl")
+    names = (
+        "sam_tiny.safetensors",
+        "query_tiny.safetensors",
+        "lmm/model.safetensors",
+        "lmm/tokenizer.json",
+        "pretraining.jsonl",
+    )
     return all((left / name).read_bytes() == (right / name).read_bytes() for name in names)
 
 
@@ -125,7 +129,7 @@ def test_a_description_asks_for_the_mask_of_what_it_describes() -> None:
 def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes_with_a_log_of_each_task(made: Path) -> None:
     # In one test: what makes them takes a minute, and two tests may go to two processes, each of which would make them.
     folder = made
-    weights = [folder / "sam_tiny.safetensors", folder / "lmm" / "model.safetensors"]
+    weights = [folder / name for name in ("sam_tiny.safetensors", "lmm/model.safetensors", "query_tiny.safetensors")]
     assert sum(path.stat().st_size for path in weights) <= 4 * 2**20
     backbone = Backbone.load(folder / "lmm").eval()
     drawn = scenes.draw(3, 0)
@@ -136,7 +140,13 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes_with_a_log_of_
     states = backbone.states(backbone.texts([rendered.ids], [picture]), backbone.features([picture]))
     assert torch.isfinite(states).all()
     sam.load_official(weights[0], job.SIZE)
-    config = PlumConfig(str(folder / "lmm"), sam=str(weights[0]), sam_size=job.SIZE, spans=SpanExtractorConfig(heads=4))
+    config = PlumConfig(
+        str(folder / "lmm"),
+        sam=str(weights[0]),
+        sam_size=job.SIZE,
+        query=str(folder / "query_tiny.safetensors"),
+        spans=SpanExtractorConfig(heads=4),
+    )
     assert saving.build(config).feedback is not None
     lines = [json.loads(line) for line in (folder / "pretraining.jsonl").read_text().splitlines()]
     assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3), ("both", 2)]
