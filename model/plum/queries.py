@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from model.plum import sam_checkpoint
+from model.plum import checkpoint_file
 from model.plum.errors import ModelError
 
 
@@ -25,20 +25,16 @@ class QueryProjection(nn.Module):
 
 
 def load(projection: QueryProjection, path: Path) -> None:
-    """Has a projection begin with the weights of a file, of what `state_dict` names. Raises ModelError where they don't fit."""
-    weights, wanted = sam_checkpoint.read(path, "a query projection"), projection.state_dict()
-    found, needed = ({name: tuple(one.shape) for name, one in each.items()} for each in (weights, wanted))
-    if found != needed:
+    """Has a projection begin with the weights of a file, as `state_dict` names them. Raises ModelError where they don't fit."""
+    weights = checkpoint_file.read(path, "a query projection")
+    what = checkpoint_file.faults(weights, projection.state_dict())
+    if what:
         raise ModelError(
-            f"this is no query projection of this model: it has {_shapes(found)}, not {_shapes(needed)}",
+            f"this is not a query projection of this model: {what}",
             where=str(path),
             mend="Name the file that was made with this backbone and SAM, or set model.query to random",
         )
     projection.load_state_dict(weights)
-
-
-def _shapes(of: dict[str, tuple[int, ...]]) -> str:
-    return ", ".join(f"{name} {shape}" for name, shape in list(of.items())[:4]) or "nothing"
 
 
 def mean_of_spans(states: Tensor, row: Tensor, first: Tensor, last: Tensor, each: nn.Module | None = None) -> Tensor:

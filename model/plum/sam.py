@@ -14,13 +14,10 @@ from typing import Final
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from torch import nn
 
-from model.plum import sam_checkpoint
+from model.plum import checkpoint_file
+from model.plum.checkpoint_file import Weights
 from model.plum.convolutional import ConvEncoder
 from model.plum.errors import ModelError
-from model.plum.sam_checkpoint import Weights
-
-#: How many names a message gives of those that are wrong.
-_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ def load_official(path: Path, sizes: str | SamConfig) -> Sam:
     file can't be read, where its tensors are not exactly those of that SAM in name and shape, or are not finite numbers.
     """
     config = SamConfig.named(sizes) if isinstance(sizes, str) else sizes
-    weights = sam_checkpoint.read(path)
+    weights = checkpoint_file.read(path)
     sam = build(config)
     _check(weights, sam.state_dict(), path, config)
     sam.load_state_dict(weights, strict=True)
@@ -180,30 +177,10 @@ def load_official(path: Path, sizes: str | SamConfig) -> Sam:
 
 def _check(weights: Weights, wanted: Weights, path: Path, config: SamConfig) -> None:
     """Raises ModelError unless `weights` has the names and shapes of `wanted`."""
-    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-    faults = [
-        _some("it lacks", [name for name in wanted if name not in weights]),
-        _some("it has, and should not,", [name for name in weights if name not in wanted]),
-        _some(
-            "of another shape are",
-            [
-                f"{name} {shapes[name]}, not {tuple(weight.shape)},"
-                for name, weight in wanted.items()
-                if name in weights and shapes[name] != tuple(weight.shape)
-            ],
-        ),
-    ]
-    what = "; ".join(fault for fault in faults if fault)
+    what = checkpoint_file.faults(weights, wanted)
     if what:
+        shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
         raise ModelError(f"this is not a checkpoint of that SAM: {what}", where=str(path), mend=_better(shapes, config))
-
-
-def _some(what: str, names: list[str]) -> str:
-    """`what` and the first few names; empty where there are none."""
-    if not names:
-        return ""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{what} {', '.join(names[:_NAMED]).rstrip(',')}{more}"
 
 
 def _better(shapes: Mapping[str, tuple[int, ...]], config: SamConfig) -> str:

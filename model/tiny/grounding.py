@@ -3,8 +3,7 @@
 A language model that was never asked for masks keeps in its states what the next word may be, and little of where a thing is; a
 mask decoder that was never prompted by states can't read them. Fine-tuning alone would have to bring both about. So the last
 stage of pre-training does, on scenes of invented objects, and goes on with what both have learned: captions, points and boxes,
-descriptions, what cells show. Fine-tuning
-may begin with the projection from states to prompts that comes of this.
+descriptions, what cells show. Fine-tuning may begin with the projection from states to prompts that comes of this.
 """
 
 from __future__ import annotations

@@ -6,9 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +22,6 @@ from model.plum.segmenter import Segmenter
 from model.tiny import captions, choosing, grounding, language, masks, parts, pointing
 from model.tiny.captions import Caption
 from model.tiny.learning import Measured, Rates, Task, learn
-from model.tiny.lifeline import end_with_parent
 from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 from model.together import together
@@ -77,10 +74,7 @@ def pretrain(out: Path, config: TinyConfig | None = None) -> Path:
     if out.exists():
         raise ModelError("is there already", where=str(out), mend="Name a new folder")
     folder = _run_folder(out, config)
-    with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as pool:
-        alone = pool.submit(learn_masks, config, folder)
-        together(learn_captions, (config, folder), PROCESSES)
-        alone.result()
+    together(learn_alone, (config, folder), PROCESSES + 1)
     together(learn_both, (config, folder), PROCESSES)
     with (folder / "made" / "pretraining.jsonl").open("w") as log:
         for name in TASKS:
@@ -110,6 +104,12 @@ def _run_folder(out: Path, config: TinyConfig) -> Path:
         raise ModelError("holds a run of other settings", where=str(folder), mend="Remove it, or name a new folder")
     settings.write_text(told)
     return folder
+
+
+def learn_alone(config: TinyConfig, folder: Path) -> None:
+    """Each part alone, at the same time: the language model in two processes, SAM in a third."""
+    work = learn_captions if int(os.environ["RANK"]) < PROCESSES else learn_masks
+    work(config, folder)
 
 
 def learn_masks(config: TinyConfig, folder: Path) -> None:
@@ -214,10 +214,11 @@ def _said(config: TinyConfig, drawn: Sequence[Drawn], first: int) -> list[list[C
 
 
 def _team(seed: int) -> tuple[int, int]:
-    """This process's rank and how many there are; all start with the same weights."""
+    """This process's rank among those that learn the same, and how many these are; all start with the same weights."""
     _one_thread(seed)
-    distributed.init_process_group("gloo")
-    return distributed.get_rank(), distributed.get_world_size()
+    rank = int(os.environ["RANK"])
+    distributed.init_process_group("gloo", rank=rank, world_size=PROCESSES)
+    return rank, PROCESSES
 
 
 def _one_thread(seed: int) -> None:

@@ -17,6 +17,9 @@ from model.plum.errors import ModelError
 
 Weights: TypeAlias = Mapping[str, Tensor]
 
+#: How many names a message gives of those that are wrong.
+_NAMED: Final = 3
+
 #: Whatever a file that is no checkpoint makes the two readers raise.
 _UNREADABLE: Final = (
     OSError,
@@ -35,7 +38,7 @@ _UNREADABLE: Final = (
 def read(path: Path, of: str = "SAM") -> Weights:
     """The named tensors of a checkpoint, on the CPU: a `.safetensors` file, or else what `torch.save` made of a state dictionary.
 
-    `of` says what a checkpoint of is wanted. Nothing but tensors is unpickled. Raises ModelError where the file can't be read,
+    It should be one of `of`. Nothing but tensors is unpickled. Raises ModelError where the file can't be read,
     where it holds anything but named tensors of floating-point numbers, or where a number isn't finite.
     """
     try:
@@ -65,6 +68,32 @@ def read(path: Path, of: str = "SAM") -> Weights:
         what = f"the checkpoint is damaged: not finite is {damaged[0]}, the first of {len(damaged)} such tensors"
         raise ModelError(what, where=str(path), mend="Download it again")
     return dict(weights)
+
+
+def faults(weights: Weights, wanted: Weights) -> str:
+    """How `weights` differ from those that are `wanted` in names and shapes; empty where they don't."""
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    found = [
+        _some("it lacks", [name for name in wanted if name not in weights]),
+        _some("it has, and should not,", [name for name in weights if name not in wanted]),
+        _some(
+            "of another shape are",
+            [
+                f"{name} {shapes[name]}, not {tuple(weight.shape)},"
+                for name, weight in wanted.items()
+                if name in weights and shapes[name] != tuple(weight.shape)
+            ],
+        ),
+    ]
+    return "; ".join(fault for fault in found if fault)
+
+
+def _some(what: str, names: list[str]) -> str:
+    """`what` and the first few names; empty where there are none."""
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{what} {', '.join(names[:_NAMED]).rstrip(',')}{more}"
 
 
 def _is_weight(item: tuple[object, object]) -> bool:
