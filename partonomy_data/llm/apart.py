@@ -8,13 +8,16 @@ too, and so is in no list of processes and in no environment.
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
-import queue
+import select
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterable, Iterator
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -29,6 +32,8 @@ from partonomy_data.llm.transport import Outcome
 #: What begins a `send`; then each line is the next request, or says that there is none.
 _SEND: Final = b'"send"'
 _NO_MORE: Final = b"null"
+#: Bytes read from a pipe in one go.
+_MOST_READ: Final = 1 << 16
 _PACKAGES: Final = Path(__file__).resolve().parents[2]
 
 
@@ -46,8 +51,9 @@ class _Told(msgspec.Struct, omit_defaults=True):
     """A line that comes back."""
 
     kind: Literal["next", "came", "done", "refused"]
-    """It wants the next request; an outcome came; all is done; or nothing can be sent."""
+    """It has places for more requests; an outcome came; all is done; or nothing can be sent."""
     number: int = 0
+    """How many places; the number of the request that the outcome is of."""
     reply: Reply | None = None
     failure: Failure | None = None
     error: tuple[str, str, str] | None = None
@@ -63,6 +69,8 @@ class Apart:
             address(endpoint), keys.checked(key, where="the key") if key else None, concurrency, timeout_s, tries
         )
         self._process: subprocess.Popen[bytes] | None = None
+        self._begun: list[bytes] = []
+        """A line of which the end has not come yet, in pieces."""
         self._read = msgspec.json.Decoder(_Told)
 
     def send(self, requests: Iterable[Request]) -> Iterator[tuple[int, Outcome]]:
@@ -72,20 +80,30 @@ class Apart:
         try:
             self._write(process, _SEND)
             waiting = iter(requests)
-            while (told := self._next(process)).kind not in ("done", "refused"):
-                if told.kind == "next":
+            places = 0
+            last: _Told | None = None
+            while last is None:
+                # All that has come is handed over before the next request is taken, which may have to wait for the
+                # writing down of what came: it is written down together.
+                for told in self._heard(process, wait=not places):
+                    if told.kind == "next":
+                        places += told.number
+                    elif told.kind == "came":
+                        outcome = told.reply if told.reply is not None else told.failure
+                        assert outcome is not None
+                        yield told.number, outcome
+                    else:
+                        last = told
+                if places and last is None:
                     request = next(waiting, None)
                     self._write(process, _NO_MORE if request is None else msgspec.json.encode(request))
-                else:
-                    outcome = told.reply if told.reply is not None else told.failure
-                    assert outcome is not None
-                    yield told.number, outcome
+                    places = 0 if request is None else places - 1
             whole = True
         finally:
             if not whole:
                 self._end(kill=True)
-        if told.error is not None:
-            what, where, mend = told.error
+        if last.error is not None:
+            what, where, mend = last.error
             raise UsageError(what, where=where, mend=mend)
 
     def close(self) -> None:
@@ -112,12 +130,21 @@ class Apart:
         except BrokenPipeError:
             raise self._died(process) from None
 
-    def _next(self, process: subprocess.Popen[bytes]) -> _Told:
+    def _heard(self, process: subprocess.Popen[bytes], *, wait: bool) -> list[_Told]:
+        """What it has told since; nothing perhaps, unless something is waited for."""
         assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line.endswith(b"\n"):
-            raise self._died(process)
-        return self._read.decode(line)
+        found: list[_Told] = []
+        pipe = process.stdout.fileno()
+        while (wait and not found) or select.select([pipe], [], [], 0)[0]:
+            heard = os.read(pipe, _MOST_READ)
+            if not heard:
+                raise self._died(process)
+            begins, *others = heard.split(b"\n")
+            self._begun.append(begins)
+            for begins in others:
+                found.append(self._read.decode(b"".join(self._begun)))
+                self._begun = [begins]
+        return found
 
     @staticmethod
     def _died(process: subprocess.Popen[bytes]) -> UsageError:
@@ -129,6 +156,7 @@ class Apart:
 
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None
+        self._begun = []
         if process is None:
             return
         if kill:
@@ -141,46 +169,86 @@ def main() -> None:
     """The process: reads requests from standard input, and writes what comes of them to standard output."""
     # Ctrl-C is for the one who asked; this process ends when the other one closes its pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not get in between
-    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, lines), daemon=True).start()
-    _work(lines, out)
+    asyncio.run(_work(out))
 
 
-def _listen(standard_input: BinaryIO, lines: queue.SimpleQueue[bytes]) -> None:
-    for line in standard_input:
-        lines.put(line.rstrip(b"\n"))
-    # Whoever asked is gone, or wants no more: nobody is left to pay for what would still be sent.
-    os._exit(0)
+class _Lines(asyncio.Protocol):
+    """Standard input, line by line: kept until `handed_to` says to whom they go."""
+
+    def __init__(self) -> None:
+        self.first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._lines: deque[bytes] = deque()
+        self._begun: list[bytes] = []
+        self._take: Callable[[bytes], None] | None = None
+
+    def handed_to(self, take: Callable[[bytes], None]) -> None:
+        """All lines but the first, from now on."""
+        self._take = take
+        self._hand_over()
+
+    def data_received(self, data: bytes) -> None:
+        begins, *others = data.split(b"\n")
+        self._begun.append(begins)
+        for begins in others:
+            self._lines.append(b"".join(self._begun))
+            self._begun = [begins]
+        if self._lines and not self.first.done():
+            self.first.set_result(self._lines.popleft())
+        self._hand_over()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # Whoever asked is gone, or wants no more: nobody is left to pay for what would still be sent.
+        os._exit(0)
+
+    def _hand_over(self) -> None:
+        while self._take is not None and self._lines:
+            try:
+                self._take(self._lines.popleft())
+            except BaseException:  # noqa: BLE001
+                # An event loop would only print it, and whoever asked would wait for good.
+                traceback.print_exc()
+                os._exit(1)
 
 
-def _work(lines: queue.SimpleQueue[bytes], out: BinaryIO) -> None:
-    from partonomy_data.llm.live import Live
+async def _work(out: BinaryIO) -> None:
+    from partonomy_data.llm.live import Flight, Live
+
+    # All that was imported stays: to go through it again and again for garbage takes a twentieth of the time.
+    gc.collect()
+    gc.freeze()
+    loop = asyncio.get_running_loop()
+    _, lines = await loop.connect_read_pipe(_Lines, sys.stdin.buffer)
+    to, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, out)
 
     def tell(told: _Told) -> None:
-        out.write(msgspec.json.encode(told) + b"\n")
-        out.flush()
+        to.write(msgspec.json.encode(told) + b"\n")
 
-    def requests() -> Iterator[Request]:
+    def came(number: int, outcome: Outcome) -> None:
+        reply, failure = (outcome, None) if isinstance(outcome, Reply) else (None, outcome)
+        tell(_Told("came", number, reply=reply, failure=failure))
+
+    asked: asyncio.Queue[Flight] = asyncio.Queue()
+    request = msgspec.json.Decoder(Request)
+    flight: Flight | None = None
+
+    def take(line: bytes) -> None:
+        nonlocal flight
+        if line == _SEND:
+            flight = Flight(live, lambda room: tell(_Told("next", room)), came)
+            asked.put_nowait(flight)
+        elif flight is not None:
+            flight.give(None if line == _NO_MORE else request.decode(line))
+
+    async with Live(**msgspec.structs.asdict(msgspec.json.decode(await lines.first, type=_Opening))) as live:
+        lines.handed_to(take)
         while True:
-            tell(_Told("next"))
-            line = lines.get()
-            if line == _NO_MORE:
-                return
-            yield msgspec.json.decode(line, type=Request)
-
-    live = Live(**msgspec.structs.asdict(msgspec.json.decode(lines.get(), type=_Opening)))
-    while lines.get() == _SEND:
-        try:
-            for number, outcome in live.send(requests()):
-                if isinstance(outcome, Reply):
-                    tell(_Told("came", number, reply=outcome))
-                else:
-                    tell(_Told("came", number, failure=outcome))
-            tell(_Told("done"))
-        except UsageError as error:
-            tell(_Told("refused", error=(error.what, error.where, error.mend)))
+            try:
+                await (await asked.get()).ended()
+                tell(_Told("done"))
+            except UsageError as error:
+                tell(_Told("refused", error=(error.what, error.where, error.mend)))
 
 
 if __name__ == "__main__":

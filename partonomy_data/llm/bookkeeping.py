@@ -1,75 +1,104 @@
-"""Replies written down as they come, so that none is paid for twice, and yet not one by one where that takes long.
+"""Replies written down as they come, so that none is paid for twice, by a thread that sees to nothing else.
 
-Forcing a write to disk takes from half a millisecond to ten. So it is done once for all replies that have come in since the
-last time; requests are sent, and answered, by another process or thread meanwhile.
+Forcing a write to disk takes from half a millisecond to ten, and nobody else has to wait for it: requests are made and sent
+meanwhile. What comes in during one write goes to disk with the next. Judging what was written takes as long again and need
+not be on disk at once, so it is done when nothing waits to be written.
 """
 
 from __future__ import annotations
 
-import time
+import threading
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Generic, TypeVar
 
 from partonomy_data.llm.cache import AnswerStore
 
-#: Replies that are judged in one go: judging need not be on disk at once, and each transaction takes time.
-_TOGETHER: Final = 8
-#: Replies, and seconds, after which they are written even if nobody asks for it.
-_MOST: Final = 64
-_LONGEST_S: Final = 0.05
+#: Replies that are judged in one go: each transaction takes time, and what is to be written waits for it.
+_TOGETHER: Final = 3
+#: Replies that may wait to be judged, however many more come: each holds its request.
+_MOST: Final = 256
 
 T = TypeVar("T")
 B = TypeVar("B")
 
 
 class Bookkeeper(Generic[T, B]):
-    """Books what it is given, and then looks at it."""
+    """Books what it is given, and then looks at it. Within the block, the store is its thread's alone."""
 
     def __init__(self, store: AnswerStore, book: Callable[[T], B], judge: Callable[[T, B], None]) -> None:
-        """`book` writes one down; `judge` gets it, and what `book` returned, once that is on disk."""
+        """`book` writes one down; `judge` gets it, and what `book` returned, once that is on disk. Both are called by
+        the thread."""
         self._store, self._book, self._judge = store, book, judge
+        self._changed = threading.Condition()
         self._waiting: list[T] = []
-        self._written: list[tuple[T, B]] = []
-        self._last = time.monotonic()
+        self._writing = 0
+        self._written: deque[tuple[T, B]] = deque()
+        self._over = False
+        self._broken: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="bookkeeper")
 
     def __enter__(self) -> Bookkeeper[T, B]:
+        self._thread.start()
         return self
 
-    @property
-    def unwritten(self) -> int:
-        """How many are not on disk yet."""
-        return len(self._waiting)
-
     def put(self, one: T) -> None:
-        """Has it booked soon."""
-        self._waiting.append(one)
-        if len(self._waiting) >= _MOST or time.monotonic() - self._last >= _LONGEST_S:
-            self.write()
+        """Has it booked soon. Raises what went wrong with an earlier one."""
+        with self._changed:
+            self._whole()
+            self._waiting.append(one)
+            self._changed.notify_all()
 
-    def write(self) -> None:
-        """Books what waits; it is on disk then. Judges what was booked, if it is enough to."""
-        self._write()
-        if len(self._written) >= _TOGETHER:
-            self._look_at()
-        self._last = time.monotonic()
+    def wait(self, most: int) -> None:
+        """Until no more than so many are not on disk yet. Raises what went wrong instead."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._broken or len(self._waiting) + self._writing <= most)
+            self._whole()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Books what came, whatever ended the block; judges it, too, unless that is what went wrong: a later run will."""
-        self._write()
-        self._look_at()
+        """Books and judges what came, whatever ended the block. Raises what went wrong with that, unless the block did."""
+        with self._changed:
+            self._over = True
+            self._changed.notify_all()
+        self._thread.join()
+        if error is None:
+            self._whole()
 
-    def _write(self) -> None:
-        some, self._waiting = self._waiting, []
-        if some:
-            with self._store.together():
-                self._written += [(one, self._book(one)) for one in some]
+    def _whole(self) -> None:
+        if self._broken is not None:
+            raise self._broken
+
+    def _work(self) -> None:
+        try:
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._waiting or self._written or self._over)
+                    some, self._waiting = self._waiting, []
+                    self._writing = len(some)
+                if some:
+                    self._write(some)
+                elif not self._written:
+                    return
+                if not some or len(self._written) >= _MOST:
+                    self._look_at()
+        except BaseException as error:  # noqa: BLE001 - it is raised where the replies come from
+            with self._changed:
+                self._broken = error
+                self._changed.notify_all()
+
+    def _write(self, some: list[T]) -> None:
+        with self._store.together():
+            booked = [(one, self._book(one)) for one in some]
+        self._written.extend(booked)
+        with self._changed:
+            self._writing = 0
+            self._changed.notify_all()
 
     def _look_at(self) -> None:
-        some, self._written = self._written, []
-        if some:
-            with self._store.together(at_once=False):
-                for one, booked in some:
-                    self._judge(one, booked)
+        some = [self._written.popleft() for _ in range(min(_TOGETHER, len(self._written)))]
+        with self._store.together(at_once=False):
+            for one, booked in some:
+                self._judge(one, booked)

@@ -167,8 +167,7 @@ class Client:
         def affordable() -> Iterator[Request]:
             for one in requests:
                 # What isn't on disk yet is as good as on the way: a crash loses no more than may be on the way at once.
-                if books.unwritten > max(0, self._settings.concurrency - 1 - (len(taken) - came)):
-                    books.write()
+                books.wait(max(0, self._settings.concurrency - 1 - (len(taken) - came)))
                 if not self.budget.set_aside(one[0]):
                     return
                 taken.append(one)

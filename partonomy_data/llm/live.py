@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import queue
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
 from typing import Final
 
 import httpx2
+import msgspec
 import openai
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
-from partonomy_data.llm.pace import LONGEST_RETRY_AFTER_S, Pace, PacedClient, retry_after
+from partonomy_data.llm.pace import CONNECT_SECONDS, LONGEST_RETRY_AFTER_S, Pace, PacedClient, retry_after
 from partonomy_data.llm.protocol import (
     ABOUT_FORM,
     NO_SUCH_MODEL,
@@ -42,7 +44,7 @@ from partonomy_data.llm.protocol import (
 from partonomy_data.llm.request import Failure, Request
 from partonomy_data.llm.transport import Outcome
 
-_CONNECT_SECONDS: Final = 20.0
+_JSON: Final = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,143 +56,50 @@ class Ended:
     """How to mend what makes every request fail; the outcome says what that is."""
 
 
-@dataclass(slots=True)
-class _Flight:
-    """The requests of one `send`. Its tasks belong to the loop's thread; what has ended, to the caller's."""
-
-    ended: queue.SimpleQueue[tuple[int, Ended | BaseException]] = field(default_factory=queue.SimpleQueue)
-    tasks: set[asyncio.Task[Ended]] = field(default_factory=set)
-    over: bool = False
-    """Whether nothing more is to be sent."""
-
-    def come(self, timeout: float | None) -> list[tuple[int, Ended | BaseException]]:
-        """What has ended since; waits, if nothing has, for as long as it may."""
-        found = []
-        try:
-            found.append(self.ended.get(timeout=timeout))
-            while True:
-                found.append(self.ended.get_nowait())
-        except queue.Empty:
-            return found
-
-
 class Live:
-    """A server. Nothing is opened before the first request; `close` lets go of all."""
+    """A server, for the time of an `async with` block. `Flight` sends by it."""
 
     def __init__(self, *, endpoint: str, key: str | None, concurrency: int, timeout_s: float, tries: int) -> None:
         """`timeout_s` is for a single try. Raises UsageError for an address or a key that can't be one."""
-        self._endpoint = address(endpoint)
+        self.endpoint = address(endpoint)
         self._key = keys.checked(key, where="the key") if key else None
         self._timeout_s, self._tries = timeout_s, tries
-        self._pace = Pace(concurrency)
+        self.pace = Pace(concurrency)
         self._dialect = Dialect()
         self._answered = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
 
-    def send(self, requests: Iterable[Request]) -> Iterator[tuple[int, Outcome]]:
-        """As `transport.Transport` says. An abandoned iterator cancels what is under way."""
-        loop = self._started()
-        flight = _Flight()
-        numbered = enumerate(requests)
-        under_way, more = 0, True
-        last: Ended | None = None
-        try:
-            while True:
-                while more and last is None and under_way < self._pace.limit and self._pace.hold() <= 0:
-                    number, request = next(numbered, (-1, None))
-                    if request is None:
-                        more = False
-                    else:
-                        under_way += 1
-                        loop.call_soon_threadsafe(self._launch, flight, number, request)
-                if not under_way and (last is not None or not more):
-                    break
-                room = more and last is None and under_way < self._pace.limit
-                # All that has come is handed over before more is taken: who writes it down does so once.
-                for number, ended in flight.come(self._pace.hold() if room else None):
-                    under_way -= 1
-                    if isinstance(ended, BaseException):
-                        raise ended
-                    if ended.mend is not None and last is None:
-                        last = ended
-                        loop.call_soon_threadsafe(self._give_up, flight)
-                    yield number, ended.outcome
-        finally:
-            if under_way:
-                asyncio.run_coroutine_threadsafe(_cancelled(flight), loop).result()
-        if last is not None:
-            assert isinstance(last.outcome, Failure)
-            raise UsageError(last.outcome.reason, where=self._endpoint, mend=last.mend or "")
+    async def __aenter__(self) -> Live:
+        # A proxy, if the environment names one, can't reach this machine's own servers.
+        self._http = PacedClient(self.pace, self._timeout_s, trust_env=not loopback(self.endpoint))
+        self._client = openai.AsyncOpenAI(
+            # Without any, the package would send the key for OpenAI to whatever server this is.
+            api_key=self._key or "none",
+            base_url=self.endpoint,
+            max_retries=self._tries - 1,
+            timeout=httpx2.Timeout(self._timeout_s, connect=min(CONNECT_SECONDS, self._timeout_s)),
+            http_client=self._http,
+        )
+        self._quiet = ExitStack()
+        self._quiet.enter_context(keys.kept_from_logs(self._key))
+        return self
 
-    def close(self) -> None:
-        """Closes all connections and ends the thread. May be called twice."""
-        if self._loop is not None and self._thread is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join()
-            self._loop = self._thread = None
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._quiet:
+            await self._client.close()
 
-    def _started(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            ready: Future[asyncio.AbstractEventLoop] = Future()
-            self._thread = threading.Thread(
-                target=lambda: asyncio.run(self._serve(ready)), name="language model", daemon=True
-            )
-            self._thread.start()
-            self._loop = ready.result()
-        return self._loop
-
-    async def _serve(self, ready: Future[asyncio.AbstractEventLoop]) -> None:
-        self._stop = asyncio.Event()
-        try:
-            # A proxy, if the environment names one, can't reach this machine's own servers.
-            self._http = PacedClient(self._pace, self._timeout_s, trust_env=not loopback(self._endpoint))
-            self._client = openai.AsyncOpenAI(
-                # Without any, the package would send the key for OpenAI to whatever server this is.
-                api_key=self._key or "none",
-                base_url=self._endpoint,
-                max_retries=self._tries - 1,
-                timeout=httpx2.Timeout(self._timeout_s, connect=min(_CONNECT_SECONDS, self._timeout_s)),
-                http_client=self._http,
-            )
-        except BaseException as error:  # noqa: BLE001
-            ready.set_exception(error)
-            return
-        with keys.kept_from_logs(self._key):
-            async with self._client:
-                ready.set_result(asyncio.get_running_loop())
-                await self._stop.wait()
-
-    def _launch(self, flight: _Flight, number: int, request: Request) -> None:
-        task = asyncio.ensure_future(self._ask(request))
-        flight.tasks.add(task)
-
-        def done(task: asyncio.Task[Ended]) -> None:
-            flight.tasks.discard(task)
-            self._http.last_tries.discard(task)
-            if task.cancelled():
-                flight.ended.put((number, Ended(Failure("given up, as every request would fail"))))
-            else:
-                flight.ended.put((number, task.exception() or task.result()))
-
-        task.add_done_callback(done)
-        if flight.over:
-            task.cancel()
-
-    def _give_up(self, flight: _Flight) -> None:
-        """Ends what only waits. What is on the wire may be charged already, so its answer is waited for."""
-        flight.over = True
-        self._http.last_tries |= flight.tasks
-        for task in flight.tasks - self._http.on_wire:
-            task.cancel()
-
-    async def _ask(self, request: Request) -> Ended:
+    async def ask(self, request: Request) -> Ended:
+        """What comes of a request, after all tries."""
         while True:
             dialect, heard = self._dialect, self._http.heard
             try:
                 # The body is in its final form: `chat.completions.create` would only go through all of it once more.
                 response = await self._client.post(
-                    "/chat/completions", cast_to=httpx2.Response, body=dialect.body(request)
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=msgspec.json.encode(dialect.body(request)),
+                    options={"headers": _JSON},
                 )
             except openai.APIStatusError as error:
                 complaint = complaint_of(error.body)
@@ -203,6 +112,16 @@ class Live:
                 return self._unreached(error, silent=self._http.heard == heard)
             else:
                 return self._read(response)
+
+    def give_up(self, tasks: AbstractSet[asyncio.Task[Ended]]) -> None:
+        """Ends what only waits. What is on the wire may be charged already, so its answer is waited for."""
+        self._http.last_tries |= tasks
+        for task in tasks - self._http.on_wire:
+            task.cancel()
+
+    def forget(self, task: asyncio.Task[Ended]) -> None:
+        """A task has ended."""
+        self._http.last_tries.discard(task)
 
     def _refused(self, error: openai.APIStatusError, complaint: str, *, formed: bool) -> Ended:
         status, headers = error.status_code, error.response.headers
@@ -262,9 +181,76 @@ class Live:
         return f" after {tries} tries" if tries > 1 else ""
 
 
-async def _cancelled(flight: _Flight) -> None:
-    """Cancels what is under way, and waits until it has ended."""
-    tasks = list(flight.tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+class Flight:
+    """Some requests on their way: as many at once as the pace admits, and each taken only when there is a place for it.
+
+    `want` is told for how many more there is, `tell` what came of each, by its number from 0 on. Whoever is told hands
+    them over with `give`, until there are no more, and waits for the end of all with `ended`.
+    """
+
+    def __init__(self, live: Live, want: Callable[[int], None], tell: Callable[[int, Outcome], None]) -> None:
+        """Belongs to the running event loop, as do all of its methods."""
+        self._live, self._want, self._tell = live, want, tell
+        self._taken = self._wanted = 0
+        self._tasks: set[asyncio.Task[Ended]] = set()
+        self._more = True
+        self._last: Ended | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._look()
+
+    def give(self, request: Request | None) -> None:
+        """The next request; None for: no more."""
+        self._wanted -= 1
+        if request is None:
+            self._more = False
+        else:
+            task = asyncio.ensure_future(self._live.ask(request))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._done, self._taken))
+            self._taken += 1
+            if self._last is not None:
+                task.cancel()
+        self._look()
+
+    async def ended(self) -> None:
+        """Until all have ended. Raises UsageError if that was since no more need to be sent."""
+        await self._over
+        if self._last is not None:
+            assert isinstance(self._last.outcome, Failure)
+            raise UsageError(self._last.outcome.reason, where=self._live.endpoint, mend=self._last.mend or "")
+
+    def _look(self) -> None:
+        """Wants as many as there are places for now; looks again when the server may be asked again."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if not self._more or self._last is not None:
+            # Whoever was told of a place may still be about to fill it.
+            if not self._tasks and (self._wanted <= 0 or not self._more) and not self._over.done():
+                self._over.set_result(None)
+            return
+        if (hold := self._live.pace.hold()) > 0:
+            self._later = asyncio.get_running_loop().call_later(hold, self._look)
+            return
+        room = self._live.pace.limit - len(self._tasks) - self._wanted
+        if room > 0:
+            self._wanted += room
+            self._want(room)
+
+    def _done(self, number: int, task: asyncio.Task[Ended]) -> None:
+        self._tasks.discard(task)
+        self._live.forget(task)
+        if task.cancelled():
+            ended = Ended(Failure("given up, as every request would fail"))
+        elif (error := task.exception()) is not None:
+            if not self._over.done():
+                self._over.set_exception(error)
+            return
+        else:
+            ended = task.result()
+        if ended.mend is not None and self._last is None:
+            self._last = ended
+            self._live.give_up(self._tasks)
+        self._tell(number, ended.outcome)
+        self._look()

@@ -11,7 +11,6 @@ A `Pace` only reckons: it neither waits nor sends. One thread tells it what happ
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import re
 import time
@@ -23,14 +22,16 @@ from typing import Any, Final
 
 import httpx2
 
+from partonomy_data.llm.connections import Connections
+
 #: A server that asks to wait for longer is not waited for, as the `openai` package doesn't either.
 LONGEST_RETRY_AFTER_S: Final = 120.0
 #: When so much time has passed since nothing remained, the server is asked all the same, whatever it said.
 LONGEST_RESET_S: Final = 600.0
+#: Seconds in which a server takes a connection, or is not there.
+CONNECT_SECONDS: Final = 20.0
 #: Where a server says that nothing remains, and not for how long.
 _UNTOLD_RESET_S: Final = 1.0
-#: Connections of a pool.
-_POOL: Final = 2
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PIECE: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
@@ -161,30 +162,6 @@ class Pace:
             self._not_before = max(self._not_before, now + asked)
 
 
-class Pools(httpx2.AsyncBaseTransport):
-    """Several small pools of connections, taken in turn.
-
-    A pool goes through all of its connections, twice for each request: of many, that takes a third of all time.
-    """
-
-    def __init__(self, connections: int) -> None:
-        """`connections` are wanted at once; more are opened where they are needed."""
-        count = math.ceil(connections / _POOL)
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=2 * _POOL)
-        trusted = httpx2.create_ssl_context()  # reading all certificates takes a while: once is enough
-        self._pools = [httpx2.AsyncHTTPTransport(verify=trusted, limits=limits) for _ in range(count)]
-        self._turn = itertools.cycle(self._pools)
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """As the base class."""
-        return await next(self._turn).handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Closes all connections."""
-        for pool in self._pools:
-            await pool.aclose()
-
-
 class PacedClient(httpx2.AsyncClient):
     """An HTTP client that waits for its turn, and that gives an exchange as a whole a deadline.
 
@@ -192,11 +169,12 @@ class PacedClient(httpx2.AsyncClient):
     """
 
     def __init__(self, pace: Pace, deadline_s: float, *, trust_env: bool) -> None:
+        """`deadline_s` is for an exchange; to connect takes a part of it, and no more than `CONNECT_SECONDS`."""
         # A transport of our own would not know of the proxies that the environment names.
         proxied = trust_env and bool(urllib.request.getproxies())
         super().__init__(
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=pace.most),
-            transport=None if proxied else Pools(pace.most),
+            transport=None if proxied else Connections(min(CONNECT_SECONDS, deadline_s)),
             follow_redirects=False,
             trust_env=trust_env,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import subprocess
@@ -19,10 +18,9 @@ import openai
 import pytest
 
 from partonomy_data.errors import UsageError
-from partonomy_data.llm.live import Live
 from partonomy_data.llm.request import Failure, Reply, Request
 from tests.llm import model_server as faulty
-from tests.llm.asking_live import AT_ONCE, KEY, asked, echo, everything, live, only, outcomes, request
+from tests.llm.asking_live import AT_ONCE, KEY, Here, asked, echo, everything, live, only, outcomes, request
 from tests.llm.model_server import Exchange, Fault, ModelServer, script, status
 
 
@@ -160,7 +158,7 @@ def test_after_429s_fewer_are_on_the_way() -> None:
         opener.start()
         found = outcomes(one, map(request, range(8)))
         opener.join()
-        limit = one._pace.limit
+        limit = one.live.pace.limit
     assert len(found) == 8
     assert all(isinstance(outcome, Reply) for outcome in found.values())
     assert most == 4
@@ -171,9 +169,9 @@ def test_where_nothing_remains_the_next_request_isn_t_even_taken_before_the_rese
     first = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "300ms"}
     waits: list[float] = []
 
-    def requests(one: Live) -> Iterator[Request]:
+    def requests(one: Here) -> Iterator[Request]:
         for n in range(3):
-            waits.append(one._pace.wait())
+            waits.append(one.live.pace.wait())
             yield request(n)
 
     with (
@@ -198,8 +196,7 @@ def test_nothing_is_taken_while_the_server_wants_nothing() -> None:
     with ModelServer(echo, headers=lambda _number: spent) as server, closing(live(server, concurrency=1)) as one:
         sending = one.send(requests())
         assert next(sending)[0] == 0
-        assert one._pace.hold() > 500
-        sending.close()  # type: ignore[attr-defined]
+        assert one.live.pace.hold() > 500
     assert taken == [0]
     assert len(server.seen) == 1
 
@@ -281,43 +278,6 @@ def test_a_server_that_refuses_everything_about_the_form_ends() -> None:
         outcome = only(server)
     assert isinstance(outcome, Failure)
     assert len(server.seen) <= 5
-
-
-def test_an_abandoned_iterator_cancels_what_is_under_way() -> None:
-    gate = threading.Event()
-    faults = lambda _number, body: faulty.held(gate) if asked(body) else None  # noqa: E731
-    with ModelServer(echo, faults=faults) as server, closing(live(server, concurrency=3)) as one:
-        sending = one.send(map(request, range(100)))
-        assert next(sending)[0] == 0
-        del sending
-        gc.collect()
-        assert one._http.on_wire == set()
-        gate.set()
-        assert sorted(outcomes(one, [request()])) == [0], "it can still be used"
-    assert len(server.seen) <= 5
-
-
-def test_an_error_in_the_requests_cancels_what_is_under_way() -> None:
-    def requests() -> Iterator[Request]:
-        yield request(0)
-        server.wait_for(lambda seen: seen.at_once == 1)
-        raise RuntimeError("no more")
-
-    with ModelServer(echo, faults=lambda *_: faulty.held()) as server, closing(live(server)) as one:
-        with pytest.raises(RuntimeError, match="no more"):
-            outcomes(one, requests())
-        assert one._http.on_wire == set()
-
-
-def test_closing_ends_the_thread_and_may_be_done_twice() -> None:
-    with ModelServer(echo) as server:
-        one = live(server)
-        one.close()
-        outcomes(one, [request()])
-        assert "language model" in [thread.name for thread in threading.enumerate()]
-        one.close()
-        one.close()
-    assert "language model" not in [thread.name for thread in threading.enumerate()]
 
 
 @pytest.mark.parametrize(
