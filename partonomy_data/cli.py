@@ -18,10 +18,22 @@ app = typer.Typer(
     name="partonomy",
     help="Part-annotated image datasets in one queryable, versioned store.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[bool, typer.Option("--version", help="Say which version of partonomy-data this is.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"partonomy-data {installed('partonomy-data')}")
+        raise typer.Exit
 
 
 @app.command()

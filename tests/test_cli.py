@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -114,3 +115,8 @@ def test_doctor_finds_the_store(root: Path) -> None:
     done = partonomy("doctor", "--root", root)
     assert done.status == 0, done.out
     assert "current" in done.out
+
+
+def test_version_says_which_is_installed() -> None:
+    done = partonomy("--version")
+    assert (done.status, done.out) == (0, f"partonomy-data {version('partonomy-data')}\n")

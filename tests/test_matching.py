@@ -19,7 +19,7 @@ def rectangle(x: int, y: int, w: int, h: int) -> masks.Rle:
     return masks.from_bitmap(bitmap)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(BITMAPS.filter(np.any), st.lists(BITMAPS.filter(np.any), min_size=1, max_size=4))
 def test_agrees_with_a_dense_comparison(part: np.ndarray, objects: list[np.ndarray]) -> None:
     candidates = [Candidate(10 + n, masks.from_bitmap(bitmap), True) for n, bitmap in enumerate(objects)]

@@ -44,11 +44,11 @@ class Bookkeeper(Generic[T, B]):
         return self
 
     def put(self, one: T) -> None:
-        """Has it booked soon. Raises what went wrong with an earlier one."""
+        """Has it booked soon. Raises what went wrong with an earlier one; this one is booked all the same, if it can be."""
         with self._changed:
-            self._whole()
             self._waiting.append(one)
             self._changed.notify_all()
+            self._whole()
 
     def wait(self, most: int) -> None:
         """Until no more than so many are not on disk yet. Raises what went wrong instead."""
@@ -73,21 +73,25 @@ class Bookkeeper(Generic[T, B]):
 
     def _work(self) -> None:
         try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._waiting or self._written or self._over)
-                    some, self._waiting = self._waiting, []
-                    self._writing = len(some)
-                if some:
-                    self._write(some)
-                elif not self._written:
-                    return
-                if not some or len(self._written) >= _MOST:
+            while some := self._next():
+                self._write(some)
+                while len(self._written) >= _MOST or (self._written and not self._waiting):
                     self._look_at()
         except BaseException as error:  # noqa: BLE001 - it is raised where the replies come from
-            with self._changed:
-                self._broken = error
-                self._changed.notify_all()
+            self._broke(error)
+
+    def _next(self) -> list[T]:
+        """What is to be written; nothing when all is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._over)
+            some, self._waiting = self._waiting, []
+            self._writing = len(some)
+            return some
+
+    def _broke(self, error: BaseException) -> None:
+        with self._changed:
+            self._broken = self._broken or error
+            self._changed.notify_all()
 
     def _write(self, some: list[T]) -> None:
         with self._store.together():
@@ -99,6 +103,11 @@ class Bookkeeper(Generic[T, B]):
 
     def _look_at(self) -> None:
         some = [self._written.popleft() for _ in range(min(_TOGETHER, len(self._written)))]
-        with self._store.together(at_once=False):
-            for one, booked in some:
-                self._judge(one, booked)
+        if self._broken is not None:
+            return  # a later run judges them
+        try:
+            with self._store.together(at_once=False):
+                for one, booked in some:
+                    self._judge(one, booked)
+        except BaseException as error:  # noqa: BLE001 - what was paid for, and still comes, is booked all the same
+            self._broke(error)

@@ -223,8 +223,10 @@ class AnswerStore:
             )
         return call_id
 
-    def judge(self, call_id: str, status: str, entries: Mapping[str, Entry]) -> None:
+    def judge(self, call_id: str, status: str, entries: Mapping[str, Entry]) -> bool:
         """Writes down what a call's reply was worth, whole or not at all. An answer that is there already stays.
+
+        Returns whether there was none: whether `lookup` would find these entries.
 
         Raises KeyError for an unknown call, ValueError for an entry that has a value and isn't answered, or the reverse.
         """
@@ -235,12 +237,13 @@ class AnswerStore:
         with self._transaction(at_once=False):
             if not self._db.execute("UPDATE calls SET status = ? WHERE call_id = ?", (status, call_id)).rowcount:
                 raise KeyError(call_id)
-            self._db.executemany(
+            written = self._db.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?) ON CONFLICT (item) DO UPDATE SET state = excluded.state,"
                 " value = excluded.value, reason = excluded.reason, call_id = excluded.call_id"
                 " WHERE state != 'answered' AND NOT (state = 'refused' AND excluded.state = 'tried')",
                 rows,
             )
+            return written.rowcount == len(rows)
 
     def forget_refused(self, purposes: Collection[str]) -> int:
         """Has the refused items of some purposes asked about again; how many there are."""

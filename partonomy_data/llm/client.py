@@ -84,11 +84,11 @@ class Client:
         known = self._store.lookup(order)
         book.stored += sum(entry.state != "tried" for entry in known.values())
         failed: dict[str, str] = {}
-        self._send(brief, by_key, *self._first(brief, by_key, order, known), failed)
-        known = self._store.lookup(order)
+        self._send(brief, by_key, *self._first(brief, by_key, order, known), failed, known)
         if again := self._second(brief, order, known):
-            self._send(brief, by_key, len(again), again, failed)
-            known = self._store.lookup(order)
+            self._send(brief, by_key, len(again), again, failed, known)
+        # Another process may have what was not asked here, or not answered.
+        known |= self._store.lookup([key for key in order if key not in known])
         return self._outcomes(brief, dict(zip((item.id for item in items), keys, strict=True)), known, failed)
 
     def calls(self) -> pa.Table:
@@ -151,9 +151,15 @@ class Client:
         return sent
 
     def _send(
-        self, brief: Brief[T], by_key: Mapping[str, Item], count: int, requests: Iterable[_Sent], failed: dict[str, str]
+        self,
+        brief: Brief[T],
+        by_key: Mapping[str, Item],
+        count: int,
+        requests: Iterable[_Sent],
+        failed: dict[str, str],
+        known: dict[str, Entry],
     ) -> None:
-        """Sends so many requests, and books and judges what comes."""
+        """Sends so many requests, and books and judges what comes: it is known then, or has failed."""
         if self._transport is None:
             self._plan(brief, requests)
             return
@@ -180,7 +186,7 @@ class Client:
         def judge(came: tuple[_Sent, Outcome], booked: Booked) -> None:
             (_, numbers, first), outcome = came
             if isinstance(outcome, Reply):
-                self._judge(brief, by_key, booked, numbers, first)
+                known.update(self._judge(brief, by_key, booked, numbers, first))
 
         with Bookkeeper(self._store, book, judge) as books:
             for number, outcome in self._transport.send(affordable()):
@@ -221,8 +227,8 @@ class Client:
 
     def _judge(
         self, brief: Brief[T], by_key: Mapping[str, Item], booked: Booked, numbers: Mapping[int, str], first: bool
-    ) -> None:
-        """Keeps what a reply says of its items: answers, and what is wrong with the others."""
+    ) -> Mapping[str, Entry]:
+        """Keeps what a reply says of its items: answers, and what is wrong with the others. What is known of them then."""
         assert isinstance(booked.outcome, Reply)
         read = packing.read(brief, {n: by_key[key] for n, key in numbers.items()}, booked.outcome)
         entries: dict[str, Entry] = {}
@@ -235,7 +241,8 @@ class Client:
         if not first:
             self.ledger.of(brief.purpose).asked_again += len(entries)
         status = "admitted" if good == len(entries) else "partly admitted" if good else "refused"
-        self._store.judge(booked.call_id, status, entries)
+        taken = self._store.judge(booked.call_id, status, entries)
+        return entries if taken else self._store.lookup(list(entries))
 
     def _judge_left_over(self, brief: Brief[T], by_key: Mapping[str, Item], order: Sequence[str]) -> None:
         """Judges replies that were booked just before an earlier run ended; they are not asked for, nor paid, again."""
@@ -248,9 +255,10 @@ class Client:
     ) -> dict[str, Answered[T] | Unanswered]:
         outcomes: dict[str, Answered[T] | Unanswered] = {}
         by_key: dict[str, Answered[T] | Unanswered] = {}
+        read = msgspec.json.Decoder(brief.answer)
         for item_id, key in key_of.items():
             if key not in by_key:
-                by_key[key] = self._outcome(brief, known.get(key), failed.get(key))
+                by_key[key] = self._outcome(read, known.get(key), failed.get(key))
             outcomes[item_id] = by_key[key]
         book = self.ledger.of(brief.purpose)
         for one in by_key.values():
@@ -268,10 +276,10 @@ class Client:
             )
         return outcomes
 
-    def _outcome(self, brief: Brief[T], entry: Entry | None, failure: str | None) -> Answered[T] | Unanswered:
+    def _outcome(self, read: msgspec.json.Decoder[T], entry: Entry | None, failure: str | None) -> Answered[T] | Unanswered:
         if entry is not None and entry.state == "answered":
             assert entry.value is not None
-            return Answered(msgspec.json.decode(entry.value, type=brief.answer), entry.call_id)
+            return Answered(read.decode(entry.value), entry.call_id)
         if entry is not None and entry.state == "refused":
             return Unanswered("refused", entry.reason or "")
         why: Why = "failed" if failure else "not_stored" if self._holds_back else "budget"

@@ -19,7 +19,7 @@ MAPS = arrays.arrays(
 
 
 @given(MAPS, st.sets(st.integers(1, 4), min_size=1))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_masks_equal_those_of_pycocotools(labels: NDArray[np.uint8], members: set[int]) -> None:
     runs, wanted = LabelRuns(labels), tuple(sorted(members))
     bitmap = np.isin(labels, wanted)

@@ -20,7 +20,7 @@ def rasterised(polygons: list[list[float]], shape: tuple[int, int]) -> NDArray[n
 
 
 @given(BITMAPS)
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_coco_rasterises_the_rings_to_the_same_mask(bitmap: NDArray[np.bool_]) -> None:
     found = rings(bitmap)
     assert bool(found) == bool(bitmap.any())
@@ -29,7 +29,7 @@ def test_coco_rasterises_the_rings_to_the_same_mask(bitmap: NDArray[np.bool_]) -
 
 
 @given(BITMAPS)
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 def test_every_ring_has_at_least_four_corners(bitmap: NDArray[np.bool_]) -> None:
     assert all(len(ring) >= 8 and len(ring) % 2 == 0 for ring in rings(bitmap))
 

@@ -201,7 +201,6 @@ TREES = some.dictionaries(
 
 
 @hypothesis.given(TREES, some.sampled_from(["zip", "tar", "tar.gz", "tgz"]))
-@hypothesis.settings(max_examples=40)
 def test_what_is_packed_is_what_is_unpacked(tree: dict[str, dict[str, bytes]], kind: str) -> None:
     members = {f"{folder}/{name}": content for folder, inner in tree.items() for name, content in inner.items()}
     content = zipped(members) if kind == "zip" else tarred(members, "w" if kind == "tar" else "w:gz")

@@ -225,6 +225,7 @@ def test_a_call_that_ends_every_worker_is_given_up(spread: Spread, cluster: Loca
     wait_for_both(client)
 
 
+@pytest.mark.soak
 def test_a_failing_shard_ends_the_build_as_it_does_locally(
     tmp_path: Path, source: Path, expected: dict[str, str], cluster: LocalCluster
 ) -> None:

@@ -222,6 +222,7 @@ def test_a_store_that_is_being_built_is_refused_in_one_line(server: Served, buil
     assert not [one for one in server.logged(run) if "Traceback" in one.message]
 
 
+@pytest.mark.soak
 def test_a_second_build_waits_and_takes_up_what_a_killed_one_had_finished(
     server: Served, built: tuple[Path, FlowRun], tmp_path: Path
 ) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from partonomy_data.llm.batch_api import Trouble
@@ -25,7 +24,6 @@ from tests.llm.asking_live import KEY, request
 TEXTS = st.lists(st.text(max_size=120), max_size=25)
 
 
-@hypothesis_settings(max_examples=80)
 @given(texts=TEXTS, most_requests=st.integers(1, 6), most_bytes=st.integers(200, 1500))
 def test_each_request_is_in_one_file_in_order_and_no_file_is_too_large(
     texts: list[str], most_requests: int, most_bytes: int

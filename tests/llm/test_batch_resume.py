@@ -76,10 +76,20 @@ def check_all_is_paid_once(
     assert sorted(key for (key,) in booked) == sorted(server.sent), "each reply is booked once"
 
 
-@pytest.mark.parametrize("done", [False, True])
 @pytest.mark.parametrize(
-    ("name", "number"),
-    [("upload", 1), ("create", 0), ("state", 7), ("content", 1), ("create", 3)],
+    ("name", "number", "done"),
+    [
+        ("upload", 1, False),
+        ("create", 0, True),
+        ("create", 3, False),
+        ("state", 7, True),
+        ("content", 1, False),
+        pytest.param("upload", 1, True, marks=pytest.mark.soak),
+        pytest.param("create", 0, False, marks=pytest.mark.soak),
+        pytest.param("create", 3, True, marks=pytest.mark.soak),
+        pytest.param("state", 7, False, marks=pytest.mark.soak),
+        pytest.param("content", 1, True, marks=pytest.mark.soak),
+    ],
 )
 def test_a_run_killed_in_a_call_is_taken_up(
     name: str,
@@ -101,7 +111,7 @@ def test_a_run_killed_in_a_call_is_taken_up(
         check_all_is_paid_once(server, tmp_path, unbroken)
 
 
-@pytest.mark.parametrize("booking", [0, 4, 13])
+@pytest.mark.parametrize("booking", [4, *(pytest.param(n, marks=pytest.mark.soak) for n in (0, 13))])
 def test_a_run_killed_while_it_books_is_taken_up(
     booking: int, tmp_path: Path, unbroken: tuple[dict[str, str], list[int], Counter[str]]
 ) -> None:

@@ -101,6 +101,27 @@ def test_what_goes_wrong_is_raised_where_the_replies_come_from(store: Watched) -
             put(wait=wait)
 
 
+def test_where_judging_fails_what_comes_is_booked_all_the_same(store: Watched) -> None:
+    booked: list[int] = []
+
+    def book(one: int) -> str:
+        booked.append(one)
+        return str(one)
+
+    def odd(one: int, _: str) -> None:
+        raise ValueError("odd")
+
+    def put() -> None:
+        with Bookkeeper(store, book, odd) as books:
+            for one in range(100_000):
+                books.put(one)
+
+    with pytest.raises(ValueError, match="odd"):
+        put()
+    assert booked == list(range(len(booked)))
+    assert 0 < len(booked) < 100_000
+
+
 def test_an_error_of_the_block_comes_first_and_all_is_written_all_the_same(store: Watched) -> None:
     def broken_off() -> None:
         with keeper(store) as books:

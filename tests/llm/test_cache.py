@@ -18,7 +18,6 @@ import msgspec
 import pyarrow as pa
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from partonomy_data.errors import UsageError
@@ -97,7 +96,6 @@ WHEN = st.datetimes(
 )
 
 
-@hypothesis_settings(max_examples=60)
 @given(
     asked=REQUESTS,
     outcome=REPLIES | st.builds(Failure, TEXT),
@@ -136,7 +134,6 @@ STEPS = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=60)
 @given(steps=STEPS)
 def test_it_does_what_plain_dictionaries_would(steps: list[Any]) -> None:
     rank = {"tried": 0, "refused": 1, "answered": 2}

@@ -58,7 +58,7 @@ unusable = st.tuples(st.just(b"0"), st.integers(-1, 2**40), st.integers(-1, 2**4
 masks_as_text = sound() | mutated() | anything | unusable
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(st.lists(masks_as_text, max_size=12), st.sampled_from([1, 7, 40, guard.BLOCK_BYTES]))
 def test_each_mask_of_many_is_judged_and_measured_as_if_it_were_alone(found: list[Mask], block_bytes: int) -> None:
     with mock.patch.object(guard, "BLOCK_BYTES", block_bytes):
@@ -85,7 +85,7 @@ def test_each_mask_of_many_is_judged_and_measured_as_if_it_were_alone(found: lis
         assert ("rle_padded_counts" in rules) == (text != text_of_runs(verdict))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 @given(mutated())
 def test_a_damaged_text_is_refused_or_has_exactly_the_images_pixels(found: Mask) -> None:
     text, height, width = found

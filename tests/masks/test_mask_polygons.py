@@ -38,7 +38,7 @@ def drawable(draw: st.DrawFn) -> tuple[Rings, int, int]:
     return [[number for point in ring for number in point] for ring in rings], height, width
 
 
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 @given(drawable())
 def test_a_polygon_is_drawn_as_pycocotools_draws_it(polygon: tuple[Rings, int, int]) -> None:
     rings, height, width = polygon
@@ -52,7 +52,7 @@ def test_a_polygon_is_drawn_as_pycocotools_draws_it(polygon: tuple[Rings, int, i
         assert masks.from_bitmap(masks.decode(expected)) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(st.lists(drawable(), max_size=8), st.sampled_from([1, 20, polygons.BLOCK_NUMBERS]))
 def test_many_polygons_are_drawn_as_each_alone(found: list[tuple[Rings, int, int]], block_numbers: int) -> None:
     with mock.patch.object(polygons, "BLOCK_NUMBERS", block_numbers):

@@ -24,6 +24,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demonstration, "QUESTIONS", 6)
 
 
+@pytest.mark.soak  # `make demo` does it
 def test_it_trains_measures_and_says_where_the_pictures_are(root: Path) -> None:
     told = demonstration.demonstrate(root)
     (model,) = re.findall(r"^trained: (plum-\w+) for 4 steps", told)

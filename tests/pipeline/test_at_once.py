@@ -113,7 +113,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
         yield running
 
 
-@pytest.mark.parametrize("stage", ["looking at the sources", "publishing"])
+@pytest.mark.parametrize("stage", ["looking at the sources", pytest.param("publishing", marks=pytest.mark.soak)])
 def test_a_second_build_and_a_refresh_are_refused_in_one_line_that_names_the_holder(
     begun: Made, commands: Commands, stage: str
 ) -> None:
@@ -148,7 +148,7 @@ def test_of_two_refreshes_at_once_one_is_done_and_a_prune_meanwhile_takes_nothin
     assert not refreshing.status(begun.store).changed
 
 
-@pytest.mark.parametrize("stage", ["looking at the sources", "publishing"])
+@pytest.mark.parametrize("stage", ["looking at the sources", pytest.param("publishing", marks=pytest.mark.soak)])
 def test_a_build_becomes_current_whatever_rollback_and_prune_came_meanwhile_and_names_what_was_current_as_its_parent(
     both: Made, stage: str
 ) -> None:
@@ -187,7 +187,7 @@ def test_the_version_that_a_build_compares_its_own_with_is_not_pruned_meanwhile(
     assert prune(both.store, 1) == [both.names[0]]
 
 
-@pytest.mark.parametrize("stage", ["reading paco", "publishing"])
+@pytest.mark.parametrize("stage", ["publishing", pytest.param("reading paco", marks=pytest.mark.soak)])
 def test_relink_during_a_build_shows_the_version_that_is_current(begun: Made, commands: Commands, stage: str) -> None:
     shown = []
 

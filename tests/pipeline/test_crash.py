@@ -83,10 +83,6 @@ def check_killed_builds(tmp_path: Path, kills: int, seed: int) -> None:
     assert finished < kills, "no build was killed: the moments are too late to show anything"
 
 
-def test_a_killed_build_harms_nothing_and_is_taken_up_again(tmp_path: Path) -> None:
-    check_killed_builds(tmp_path, kills=2, seed=int.from_bytes(os.urandom(4)))
-
-
 @pytest.mark.soak
 def test_thirty_killed_builds_harm_nothing(tmp_path: Path) -> None:
     check_killed_builds(tmp_path, kills=30, seed=1)

@@ -246,6 +246,7 @@ def test_a_second_opinion_is_on_the_final_texts(demo: Path, fresh: Callable[[str
     assert all(item["question"].startswith("Please list all") for item in judged)
 
 
+@pytest.mark.soak
 def test_templates_that_a_model_proposed_are_reworded_like_the_standard_ones(
     demo: Path, fresh: Callable[[str], Path]
 ) -> None:
@@ -293,6 +294,7 @@ def test_what_a_first_try_left_half_reworded_is_done_from_the_start(
     assert reports[0] == reports[1]
 
 
+@pytest.mark.soak
 def test_a_dry_run_says_what_a_build_then_asks(demo: Path, fresh: Callable[[str], Path]) -> None:
     root = fresh("store")
     file = root.with_suffix(".yaml")

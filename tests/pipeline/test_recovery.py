@@ -85,6 +85,7 @@ MORE_POINTS = {
     "before partonomy_data.store.catalog.fsync_file": 0,
     f"before {REFRESHING}._write_listing": 1,
 }
+LATER = pytest.param(f"before {REFRESHING}.remember", marks=pytest.mark.soak)
 
 
 @pytest.mark.parametrize("point", [*POINTS, *(pytest.param(one, marks=pytest.mark.soak) for one in MORE_POINTS)])
@@ -97,7 +98,7 @@ def test_a_refresh_that_was_killed_is_made_up_for(made: Made, point: str) -> Non
     assert not list((made.store / "work").rglob("*.tmp"))
 
 
-@pytest.mark.parametrize("point", [f"before {PUBLISH}.set_current", f"before {REFRESHING}.remember"])
+@pytest.mark.parametrize("point", [f"before {PUBLISH}.set_current", LATER])
 def test_a_source_that_changes_back_after_a_kill_is_noticed(made: Made, point: str) -> None:
     """What the build before remembers of the source is true again then; but it isn't what CURRENT shows, or is to."""
     assert made.run("refresh", at=point).status == -9
@@ -105,7 +106,7 @@ def test_a_source_that_changes_back_after_a_kill_is_noticed(made: Made, point: s
     made.refreshed(0)
 
 
-@pytest.mark.parametrize("point", [f"before {PUBLISH}.set_current", f"before {REFRESHING}.remember"])
+@pytest.mark.parametrize("point", [f"before {PUBLISH}.set_current", LATER])
 def test_a_first_build_that_was_killed_can_be_refreshed(made: Made, point: str) -> None:
     shutil.rmtree(made.store)
     assert made.run(*made.build(), at=point).status == -9
@@ -153,7 +154,14 @@ def test_work_may_be_deleted_between_any_two_commands(made: Made) -> None:
     assert [info.version for info in partonomy_data.versions(made.store)] == [new, old]
 
 
-@pytest.mark.parametrize("missing", ["shards/*", "last", "last/*.arrow", "[bpqr]*"])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "shards/*",
+        "[bpqr]*",
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ["last", "last/*.arrow"]),
+    ],
+)
 def test_any_part_of_work_may_be_missing(made: Made, missing: str) -> None:
     paths = list((made.store / "work").glob(missing))
     assert paths

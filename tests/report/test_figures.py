@@ -8,7 +8,7 @@ from fractions import Fraction
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import partonomy_data
@@ -135,7 +135,6 @@ class _Drawn(HTMLParser):
 LABELS = st.text(max_size=40)
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(LABELS, st.integers(0, 10**9)), max_size=12), LABELS)
 def test_plots_have_a_bar_for_each_value_in_proportion_and_no_tag_of_a_label(
     rows: list[tuple[str, int]], title: str
@@ -155,7 +154,6 @@ def test_plots_have_a_bar_for_each_value_in_proportion_and_no_tag_of_a_label(
             assert lengths[rows.index(small)] <= lengths[rows.index(large)]
 
 
-@settings(max_examples=40)
 @given(st.dictionaries(LABELS, st.dictionaries(st.sampled_from("abc"), st.integers(1, 1000), min_size=1), max_size=6))
 def test_stacked_bars_are_as_long_as_their_parts_together(rows: dict[str, dict[str, int]]) -> None:
     made = _Drawn(plots.stacked("x", rows, list("abc"), shares=True))

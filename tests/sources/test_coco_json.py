@@ -49,7 +49,7 @@ def split_and_read(path: Path, shard_of: dict[int, int], unusable: set[int]) -> 
     return found, rejected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(
     owners=st.lists(st.integers(0, 9), max_size=40),
     shards=st.dictionaries(st.integers(0, 6), st.integers(0, 3)),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import partonomy_data
@@ -23,7 +23,6 @@ from .test_unseen import forest
 from .worlds import EAGER, HASHES, PLAIN, World, image, together, worlds
 
 
-@settings(max_examples=100)
 @given(worlds(), st.sampled_from([PLAIN, EAGER]))
 def test_no_photograph_is_in_two_splits(world: World, chosen: splits.SplitSettings) -> None:
     found = world.rows(chosen)
@@ -40,7 +39,6 @@ def test_no_photograph_is_in_two_splits(world: World, chosen: splits.SplitSettin
         assert mine["source"] == row["source"]
 
 
-@settings(max_examples=60)
 @given(worlds(), st.integers(0, 9), st.sampled_from([PLAIN, EAGER]))
 def test_the_order_of_rows_is_of_no_matter(world: World, seed: int, chosen: splits.SplitSettings) -> None:
     first, second = world.assign(chosen), world.shuffled(seed).assign(chosen)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.errors import UsageError
@@ -61,7 +61,6 @@ def test_sources_for_evaluation_are_in_test_with_all_copies_of_their_photographs
     assert World(rows[3:]).splits(without) == {"paco/2": "train"}
 
 
-@settings(max_examples=50)
 @given(worlds())
 def test_own_splits_hold_unless_a_copy_is_kept_out_of_training(world: World) -> None:
     found = world.rows(EAGER)
@@ -91,7 +90,6 @@ def test_another_seed_draws_otherwise() -> None:
     assert 10 < sum(first[name] != second[name] for name in first) < 190
 
 
-@settings(max_examples=40)
 @given(st.integers(1, 9), st.integers(0, 10**6), st.sampled_from([(0.1, 0.1), (0.3, 0.2), (0.0, 0.5), (0.0, 0.0)]))
 def test_few_photographs_are_dealt_as_evenly_as_whole_ones_allow(
     count: int, seed: int, wanted: tuple[float, float]
@@ -136,7 +134,6 @@ def test_a_category_trains_where_its_first_photograph_is_held_out_for_another() 
     assert {found[f"b/{i}"] for i in range(60)} == {"train"}
 
 
-@settings(max_examples=80)
 @given(worlds(), st.sampled_from([PLAIN, EAGER, msgspec.structs.replace(EAGER, val=0.5, test=0.49)]))
 def test_no_category_is_in_val_and_test_alone(world: World, chosen: SplitSettings) -> None:
     """Of the photographs that no source decides on, and that show nothing held out."""
@@ -151,7 +148,6 @@ def test_no_category_is_in_val_and_test_alone(world: World, chosen: SplitSetting
     assert drawn == trained
 
 
-@settings(max_examples=60)
 @given(worlds(), st.data())
 def test_removing_an_image_moves_nothing_outside_of_its_photograph_and_categories(
     world: World, data: st.DataObject

@@ -70,7 +70,6 @@ def plain(world: World, with_settings: SplitSettings) -> set[frozenset[str]]:
     return {frozenset(row["image_id"] for row in group) for group in closure([*map(dict, world.images)], same)}
 
 
-@settings(max_examples=60)
 @given(worlds(most=25), st.sampled_from([None, 0, 2, 4, 8]), st.sampled_from([1, 3, 30]))
 def test_images_are_joined_as_comparing_each_with_each_says(world: World, bits: int | None, most: int) -> None:
     chosen = msgspec.structs.replace(PLAIN, near_duplicate_bits=bits, most_alike=most)

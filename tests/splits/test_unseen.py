@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.splits import HeldOut, SplitSettings
@@ -34,7 +34,6 @@ def below(world: World, thing: str) -> set[str]:
     return found
 
 
-@settings(max_examples=150)
 @given(worlds(), st.integers(0, 5))
 def test_training_never_sees_what_is_held_out(world: World, seed: int) -> None:
     made = world.assign(msgspec.structs.replace(EAGER, seed=seed))
@@ -65,7 +64,6 @@ def test_training_never_sees_what_is_held_out(world: World, seed: int) -> None:
         assert row["split"].startswith("test_unseen") == row["reason"].startswith("unseen")
 
 
-@settings(max_examples=100)
 @given(worlds(), st.integers(0, 5))
 def test_what_a_held_out_pair_is_made_of_stays_in_training(world: World, seed: int) -> None:
     made = world.assign(msgspec.structs.replace(EAGER, seed=seed, unseen_objects=0))
@@ -76,7 +74,6 @@ def test_what_a_held_out_pair_is_made_of_stays_in_training(world: World, seed: i
         assert any(one in related(world, part) for _, one in trained)
 
 
-@settings(max_examples=60)
 @given(worlds(), st.integers(0, 5))
 def test_held_out_categories_have_no_broader_or_narrower_ones_in_training(world: World, seed: int) -> None:
     made = world.assign(msgspec.structs.replace(EAGER, seed=seed))

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.validation.rules import taxonomy
@@ -174,7 +174,6 @@ def test_a_way_that_leads_back(version: Path, broken: Callable[..., Rules]) -> N
 _NAME = st.sampled_from("abcdefg")
 
 
-@settings(max_examples=40)
 @given(st.sets(st.tuples(_NAME, _NAME)))
 def test_the_pairs_on_a_cycle_are_those_that_a_plain_walk_finds(pairs: set[tuple[str, str]]) -> None:
     above: dict[str, set[str]] = {}

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -337,7 +337,6 @@ SQUARE = np.array([[False, True, True], [False, True, True]])
 
 
 @example(objects=[Thing(SQUARE, "parted")], parts=[Thing(SQUARE, "parted")], seed=0, group=1, beside=True)
-@settings(max_examples=60)
 @given(objects=OBJECTS, parts=PARTS, seed=st.integers(0, 99), group=st.integers(1, 4), beside=st.booleans())
 def test_what_is_found_is_what_a_look_at_every_pixel_finds(
     objects: list[Thing], parts: list[Thing], seed: int, group: int, beside: bool

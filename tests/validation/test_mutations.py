@@ -40,7 +40,14 @@ def test_a_good_version_breaks_no_rule(staged: Staged) -> None:
     assert checked.manifest == staged.manifest
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.name.replace(" ", "-"))
+# Every kind is judged together with others in `test_changes`; by itself, every second of them, and all in the soak.
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        pytest.param(one, id=one.name.replace(" ", "-"), marks=[pytest.mark.soak] if n % 2 else [])
+        for n, one in enumerate(MUTATIONS)
+    ],
+)
 def test_damage_is_named_by_its_rule(staged: Staged, mutation: Mutation) -> None:
     rows = set(mutation.damage(staged.folder))
     assert rows

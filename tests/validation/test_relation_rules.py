@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.errors import UsageError
@@ -240,7 +240,6 @@ _OVERRIDE = st.builds(
 )
 
 
-@settings(max_examples=40)
 @given(st.lists(_FURTHER, max_size=12), st.lists(_OVERRIDE, max_size=3))
 def test_whatever_is_judged_the_taxonomy_makes_of_it_what_keeps_all_rules(
     further: list[Judgement], rows: list[RelationOverride]

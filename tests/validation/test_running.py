@@ -98,7 +98,7 @@ def test_a_column_that_no_rule_reads_is_read(staged: Staged) -> None:
         assert set(failed(run(subject))) == {"version.files_readable"}
 
 
-@pytest.mark.parametrize("at", [0.1, 0.3, 0.5, 0.7, 0.9])
+@pytest.mark.parametrize("at", [0.1, 0.5, *(pytest.param(at, marks=pytest.mark.soak) for at in (0.3, 0.7, 0.9))])
 @pytest.mark.parametrize("table", ["objects", "part_graph"])
 def test_bytes_that_are_flipped_anywhere_end_no_validation(staged: Staged, table: str, at: float) -> None:
     """They are found, or are of no consequence: in what Parquet says of a column beside its values, say."""

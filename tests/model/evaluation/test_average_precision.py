@@ -86,7 +86,6 @@ def test_it_is_cocos_by_part_and_over_all_parts_together(seed: int, together: bo
     assert ap.average_precision(scores, hit, n_true) == pytest.approx(wanted, abs=1e-9)
 
 
-@settings(max_examples=60)
 @given(seeds)
 def test_a_ranking_is_exact_where_scores_are_whole_thousandths(seed: int) -> None:
     generator = np.random.default_rng(seed)

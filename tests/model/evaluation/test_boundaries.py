@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from model.evaluation import boundaries
 from model.evaluation.answers import PartMask, Prediction
@@ -25,7 +25,6 @@ def rim(bitmap: Bitmap, distance: int) -> Bitmap:
     return bitmap & ~left
 
 
-@settings(max_examples=300)
 @given(seeds)
 def test_the_boundary_iou_is_that_of_rims_in_the_whole_photograph(seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation.answers import EvaluationError, PartMask, Prediction, Truth
@@ -171,7 +171,6 @@ def test_no_questions_are_no_error() -> None:
     Stream(Wanted()).add([], [])
 
 
-@settings(max_examples=50)
 @given(seeds, st.binary(max_size=20))
 def test_whatever_stands_in_a_mask_nothing_is_raised_and_no_score_rises(seed: int, noise: bytes) -> None:
     truths, predictions = made_up.world(seed, 3)

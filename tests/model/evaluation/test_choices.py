@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation import attackers, calibration, choices, parts_named
@@ -29,7 +29,6 @@ def best(scores: tuple[float, ...] | None, chosen: int | None) -> int | None:
     return winners[0] if winners else None
 
 
-@settings(max_examples=100)
 @given(seeds)
 def test_every_accuracy_is_that_of_a_plain_loop(seed: int) -> None:
     truths, predictions = made_up.world(seed, 12)
@@ -83,7 +82,6 @@ def test_every_accuracy_is_that_of_a_plain_loop(seed: int) -> None:
     assert {name: one.value for name, one in marks.items()} == pytest.approx(wanted, nan_ok=True)
 
 
-@settings(max_examples=100)
 @given(seeds)
 def test_the_calibration_error_is_that_of_a_plain_loop(seed: int) -> None:
     truths, predictions = made_up.world(seed, 15)
@@ -116,7 +114,6 @@ relations = st.dictionaries(
 )
 
 
-@settings(max_examples=400)
 @given(names, names, relations)
 def test_names_are_paired_in_the_best_of_all_ways(
     said: list[str], true: list[str], related: dict[str, set[str]]
@@ -150,7 +147,6 @@ def block(generator: np.random.Generator, name: str, k: int) -> list[Truth]:
     return made
 
 
-@settings(max_examples=50)
 @given(seeds, st.integers(2, 5))
 def test_whoever_does_not_look_is_at_chance_in_a_block_and_never_right_in_all_of_it(seed: int, k: int) -> None:
     truths = block(np.random.default_rng(seed), "block", k)
@@ -192,7 +188,6 @@ def test_the_most_central_choice_is_the_one_from_which_the_others_were_edited() 
     assert scores[2] == pytest.approx((1 / 4 + 2 / 3 + 2 / 4) / 3)
 
 
-@settings(max_examples=60)
 @given(seeds)
 def test_blocks_and_paraphrases_come_out_the_same_in_any_order(seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -33,7 +33,6 @@ def test_the_weights_are_poisson_draws_independent_of_each_other() -> None:
     assert along.std() == pytest.approx(400**-0.5, rel=0.1)
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 2**32), st.integers(1, 40), st.integers(1, 3))
 def test_replicates_are_weighted_sums_whatever_the_order_and_the_chunks(seed: int, units: int, columns: int) -> None:
     generator = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from model.evaluation import segmentation
 from model.evaluation.answers import PartMask, Prediction, Truth
@@ -21,7 +21,6 @@ def answers(truths: list[Truth], predictions: list[Prediction]) -> list[tuple[Tr
     return [(truth, of.get(truth.question_id, ())) for truth in truths]
 
 
-@settings(max_examples=100)
 @given(seeds)
 def test_masks_by_name_score_as_dense_masks_do(seed: int) -> None:
     truths, predictions = made_up.world(seed, 10)
@@ -68,7 +67,6 @@ def step_by_step(each: np.ndarray) -> float:
     return total
 
 
-@settings(max_examples=60)
 @given(seeds)
 def test_masks_without_names_score_as_dense_masks_in_every_matching(seed: int) -> None:
     truths, predictions = made_up.world(seed, 8)
@@ -97,7 +95,6 @@ def test_greedy_takes_the_best_pair_and_hungarian_the_best_sum() -> None:
     assert segmentation.paired(each[::-1]) == pytest.approx(1.6)
 
 
-@settings(max_examples=60)
 @given(seeds)
 def test_sizes_of_parts_share_out_all_that_is_counted(seed: int) -> None:
     truths, predictions = made_up.world(seed, 8)
@@ -120,7 +117,6 @@ def test_a_part_is_small_medium_or_large_by_its_true_pixels(side: int, size: str
     assert {name for name, lot in found.items() if lot["giou_micro"].bottom.sum()} == {size}
 
 
-@settings(max_examples=60)
 @given(seeds)
 def test_the_order_of_masks_changes_nothing_but_pairs_by_position(seed: int) -> None:
     truths, predictions = made_up.world(seed, 6)

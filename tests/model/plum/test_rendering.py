@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from transformers import ByT5Tokenizer
 
@@ -60,7 +60,6 @@ def rendered(renderer: Renderer, prompt: Prompt, answer: str) -> Rendered:
 
 
 @given(st.sampled_from(FAMILIES), st.integers(0, 1), texts)
-@settings(max_examples=150)
 def test_tokens_are_the_processors_and_their_offsets_spell_the_answer(
     backbones: Callable[[str], Backbone], replacements: Callable[[str, int], str], family: str, number: int, answer: str
 ) -> None:
@@ -94,7 +93,6 @@ def test_offsets_are_the_same_whatever_the_photograph(
 
 
 @given(st.sampled_from(FAMILIES), texts)
-@settings(max_examples=150)
 def test_what_is_read_back_from_ids_is_the_text_and_the_same_offsets(
     backbones: Callable[[str], Backbone], replacements: Callable[[str, int], str], family: str, answer: str
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from partonomy_data.questions.audit import AuditTable, Report, crossfit, cues, linking
@@ -74,7 +74,6 @@ def slow_cues(sets: list[frozenset[str]]) -> dict[str, list[float]]:
     }
 
 
-@settings(max_examples=60)
 @given(st.lists(CHOICES, min_size=1, max_size=6))
 def test_cues_equal_plain_loops(questions: list[list[frozenset[str]]]) -> None:
     table = table_of(questions)
@@ -94,7 +93,6 @@ def test_cues_equal_plain_loops(questions: list[list[frozenset[str]]]) -> None:
     )
 
 
-@settings(max_examples=60)
 @given(CHOICES, CHOICES)
 def test_links_equal_plain_loops(first: list[frozenset[str]], second: list[frozenset[str]]) -> None:
     table = table_of([first, second], image_id=["one", "one"], question_type=["identification", "intersection"])
@@ -155,7 +153,6 @@ def test_the_expected_number_of_parts_follows_the_size_and_other_folds_only() ->
     np.testing.assert_array_equal(found[fold == 1], again[fold == 1])
 
 
-@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 4)), min_size=1, max_size=25))
 def test_ranks_in_blocks_equal_plain_loops(rows: list[tuple[int, int]]) -> None:
     block = np.array([one for one, _ in rows], np.int32)
@@ -172,7 +169,6 @@ def test_ranks_in_blocks_equal_plain_loops(rows: list[tuple[int, int]]) -> None:
             assert found[place] == pytest.approx(below / len(others))
 
 
-@settings(max_examples=100)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=2, max_size=5), min_size=1, max_size=8), st.data())
 def test_ties_are_divided_evenly(scores: list[list[int]], data: st.DataObject) -> None:
     correct = [data.draw(st.integers(0, len(row) - 1)) for row in scores]

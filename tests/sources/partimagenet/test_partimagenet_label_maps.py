@@ -33,7 +33,7 @@ def test_labels_are_named_in_the_order_of_the_json_files(part_names: list[str]) 
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=2, max_dims=2, max_side=20)), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 def test_a_map_is_read_as_it_was_written(
     tmp_path_factory: pytest.TempPathFactory, labels: np.ndarray, palette: bool
 ) -> None:

@@ -54,7 +54,7 @@ def test_a_map_gives_one_part_for_each_label_with_its_very_pixels(
 
 
 @given(arrays.arrays(np.uint8, (9, 7), elements=st.sampled_from([0, 1, 2, 3, 15, 40, 255])))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_parts_and_rejections_account_for_every_label(
     tmp_path_factory: pytest.TempPathFactory, labels: np.ndarray
 ) -> None:

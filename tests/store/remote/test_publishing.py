@@ -71,7 +71,9 @@ def test_a_version_that_is_there_is_not_uploaded_again(remote: Remote, server: S
     assert "copied" not in counts
 
 
-@pytest.mark.parametrize("harm", ["missing", "short", "other"])
+@pytest.mark.parametrize(
+    "harm", ["missing", *(pytest.param(one, marks=pytest.mark.soak) for one in ("short", "other"))]
+)
 def test_publishing_again_mends_what_is_damaged(remote: Remote, harm: str) -> None:
     version = remote.publish(0)
     path = f"versions/{version}/parts/0.parquet"

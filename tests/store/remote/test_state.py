@@ -111,7 +111,7 @@ def test_it_follows_a_rollback(remote: Remote) -> None:
     assert manifest.listed(remote.state, remote.publish(2)).content["parent"] == first
 
 
-@pytest.mark.parametrize("harm", [b"short", None, b"other"])
+@pytest.mark.parametrize("harm", [b"other", *(pytest.param(one, marks=pytest.mark.soak) for one in (b"short", None))])
 def test_what_is_damaged_there_is_not_taken_and_keeps_nobody_from_building(
     remote: Remote, tmp_path: Path, harm: bytes | None
 ) -> None:

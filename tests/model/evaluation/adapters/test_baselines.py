@@ -69,7 +69,13 @@ def test_a_cue_that_train_has_is_found(own_store: Path, kind: Any) -> None:
     assert np.mean(right) > chance + 0.15
 
 
-@pytest.mark.parametrize("name", ["whole-object", "mean-location", "nearest", "color"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nearest",
+        *(pytest.param(one, marks=pytest.mark.soak) for one in ["whole-object", "mean-location", "color"]),
+    ],
+)
 def test_masks_from_the_object_alone_overlap_some_and_are_nobodys_best(own_store: Path, name: str) -> None:
     found = whole(own_store, name, limit=8)
     assert 0.02 < found["giou_micro_oracle"]["value"] < 0.8

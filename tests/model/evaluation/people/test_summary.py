@@ -46,7 +46,7 @@ def share(values: list[bool]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None)
 @given(sheets())
 def test_the_numbers_are_those_of_plain_counting(given: tuple[list[Answers], dict[Place, Known]]) -> None:
     people, known = given
