@@ -276,7 +276,9 @@ class Client:
             )
         return outcomes
 
-    def _outcome(self, read: msgspec.json.Decoder[T], entry: Entry | None, failure: str | None) -> Answered[T] | Unanswered:
+    def _outcome(
+        self, read: msgspec.json.Decoder[T], entry: Entry | None, failure: str | None
+    ) -> Answered[T] | Unanswered:
         if entry is not None and entry.state == "answered":
             assert entry.value is not None
             return Answered(read.decode(entry.value), entry.call_id)
