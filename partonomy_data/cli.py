@@ -61,6 +61,10 @@ def build(
     ] = None,
     llm_model: Annotated[str | None, typer.Option(help="The language model's name.")] = None,
     llm_endpoint: Annotated[str | None, typer.Option(help="Base URL of the language model's server.")] = None,
+    llm_embeddings: Annotated[
+        str | None,
+        typer.Option(help="A model of embeddings of that server; it finds further names of parts to compare."),
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(help="Cap on the language model: 5usd, 200calls, 1000000tokens.")
     ] = None,
@@ -81,6 +85,7 @@ def build(
     if llm is not None and llm not in TRANSPORTS:
         raise UsageError(f"--llm {llm!r} is not known", mend=f"It is one of {', '.join(TRANSPORTS)}")
     asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint, "paraphrase": paraphrase}
+    asked["embeddings"] = llm_embeddings
     wanted = settings.merged(
         settings.load(config) if config else settings.BuildConfig(),
         sources=settings.pairs(source or [], "--source"),

@@ -27,7 +27,7 @@ import msgspec
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import keys
 from partonomy_data.llm.batch_api import LATER, BatchApi, Said, Trouble
-from partonomy_data.llm.batch_files import Part, TooLarge, parts, scratch
+from partonomy_data.llm.batch_files import Part, TooLarge, Url, parts, scratch, url
 from partonomy_data.llm.batch_log import BatchLog
 from partonomy_data.llm.batch_results import results
 from partonomy_data.llm.batch_run import Made, Run
@@ -175,7 +175,7 @@ class Batch:
                     del left[part.key]
                     yield part.key, Failure(f"it has more than the {self._most_bytes:,} bytes that a file may have")
                     continue
-                made = self._make(part, run.dialect)
+                made = self._make(part, run.dialect, url(requests[part.keys[0]]))
                 if isinstance(made, Trouble):
                     run.over = made
                     break
@@ -186,12 +186,12 @@ class Batch:
             assert run.over is not None
             yield key, Failure(f"not sent: {run.over.reason}")
 
-    def _make(self, part: Part, dialect: Dialect) -> Made | Trouble:
+    def _make(self, part: Part, dialect: Dialect, to: Url) -> Made | Trouble:
         file_id = self._api.upload(part.file, f"partonomy-{part.sha256[:16]}.jsonl")
         if isinstance(file_id, Trouble):
             return file_id
         number = self._log.add(self._endpoint, file_id, part.sha256, dialect, part.keys)
-        batch_id = self._api.create(file_id, part.sha256)
+        batch_id = self._api.create(file_id, part.sha256, to)
         if isinstance(batch_id, Trouble):
             # It stays noted: the batch may have been made all the same.
             return batch_id

@@ -18,7 +18,7 @@ import msgspec
 import openai
 
 from partonomy_data.llm import keys
-from partonomy_data.llm.batch_files import URL
+from partonomy_data.llm.batch_files import Url
 from partonomy_data.llm.pace import LONGEST_RETRY_AFTER_S, retry_after
 from partonomy_data.llm.protocol import NO_SUCH_MODEL, complaint_of, loopback, told
 
@@ -104,13 +104,16 @@ class BatchApi:
 
         return self._id(self._tried(call))
 
-    def create(self, file_id: str, sha256: str) -> str | Trouble:
-        """Makes a batch of a file, once, and returns its id. If that fails, it may still have been made: see `find`."""
+    def create(self, file_id: str, sha256: str, url: Url) -> str | Trouble:
+        """Makes a batch of a file of requests to a `url`, once, and returns its id.
+
+        If that fails, it may still have been made: see `find`.
+        """
         since = time.time()
 
         def call() -> Said:
             raw = self._client.batches.with_raw_response.create(
-                input_file_id=file_id, endpoint=URL, completion_window="24h", metadata={"sha256": sha256}
+                input_file_id=file_id, endpoint=url, completion_window="24h", metadata={"sha256": sha256}
             )
             return msgspec.json.decode(raw.content, type=Said)
 

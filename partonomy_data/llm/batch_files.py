@@ -10,15 +10,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Literal, TypeAlias
 
 import msgspec
 
 from partonomy_data.llm.protocol import Dialect
 from partonomy_data.llm.request import Request
 
-#: What each request of a batch is sent to.
-URL: Final = "/v1/chat/completions"
+#: What the requests of a batch are sent to.
+Url: TypeAlias = Literal["/v1/chat/completions", "/v1/embeddings"]
 
 
 @dataclass(slots=True)
@@ -72,8 +72,13 @@ def parts(
 
 
 def _line(key: str, request: Request, dialect: Dialect) -> bytes:
-    entry = {"custom_id": key, "method": "POST", "url": URL, "body": dialect.body(request)}
+    entry = {"custom_id": key, "method": "POST", "url": url(request), "body": dialect.body(request)}
     return msgspec.json.encode(entry) + b"\n"
+
+
+def url(request: Request) -> Url:
+    """What a request of a batch is sent to; the same for all of a batch."""
+    return "/v1/embeddings" if request.form == "embedding" else "/v1/chat/completions"
 
 
 def _closed(part: Part, sha256: str) -> Part:

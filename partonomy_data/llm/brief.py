@@ -48,7 +48,7 @@ class Brief(Generic[T]):
     """A kind of question: what to tell the model, what an answer is, and what makes it a good one."""
 
     purpose: str
-    """`relations`, `plausibility`, `wording`, `names`, `paraphrase`, `judge`: what the ledger goes by."""
+    """`relations`, `plausibility`, `wording`, `names`, `paraphrase`, `judge`, `embeddings`: what the ledger goes by."""
     instructions: str
     """What the model is told, whatever the items."""
     answer: type[T]
@@ -60,6 +60,8 @@ class Brief(Generic[T]):
     tokens: int = 40
     """Tokens that an answer to one item may take."""
     temperature: float = 0.0
+    embedding_model: str | None = None
+    """The model that is asked in the place of the other: for an embedding of each item's `text`, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

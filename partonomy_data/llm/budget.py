@@ -63,6 +63,29 @@ def price(settings: LlmSettings) -> Price | None:
     return Price(listed.sent * _BATCH_SHARE, listed.received * _BATCH_SHARE)
 
 
+def embedding_price(settings: LlmSettings) -> Price | None:
+    """The same of the model of embeddings."""
+    if not settings.embeddings:
+        return None
+    host = urlsplit(settings.endpoint).hostname or ""
+    listed = _listed(settings.embeddings) if host == "api.openai.com" else None
+    if settings.usd_per_million_embedded is not None:
+        sent = settings.usd_per_million_embedded
+    elif host in ("localhost", "::1") or host.startswith("127."):
+        sent = 0.0
+    elif listed is not None:
+        sent = listed.sent
+    elif settings.usd is not None:
+        raise UsageError(
+            f"the price of {settings.embeddings!r} is not known, so a cap in dollars can't be kept",
+            where="llm.usd",
+            mend="Give llm.usd_per_million_embedded, or cap calls or tokens",
+        )
+    else:
+        return None
+    return Price(sent * (_BATCH_SHARE if settings.transport == "openai-batch" else 1.0), 0.0)
+
+
 def _list_price(settings: LlmSettings) -> Price | None:
     given = settings.usd_per_million_in, settings.usd_per_million_out
     if (given[0] is None) != (given[1] is None):
@@ -108,6 +131,7 @@ class Budget:
 
     def __init__(self, settings: LlmSettings) -> None:
         self.price = price(settings)
+        self._embedded = embedding_price(settings)
         self.reached = False
         self._usd, self._calls, self._tokens = settings.usd, settings.calls, settings.tokens
         self._spent_usd, self._spent_calls, self._spent_tokens = 0.0, 0, 0
@@ -116,19 +140,21 @@ class Budget:
         self._held_sent = self._held_received = 0
         """Of all of these together: to add them up each time would take the longer, the more a transport takes at once."""
 
-    def cost(self, sent: int, received: int) -> float | None:
-        """US dollars; None where the price isn't known."""
-        return self.price.of(sent, received) if self.price else None
+    def cost(self, request: Request, sent: int, received: int) -> float | None:
+        """US dollars for so many tokens of the model that a request is for; None where the price isn't known."""
+        known = self._embedded if request.form == "embedding" else self.price
+        return known.of(sent, received) if known else None
 
     def cost_of(self, request: Request, reply: Reply) -> float | None:
         """What a reply cost; where the server counted no tokens, as much as it can have cost at the most."""
-        return self.cost(*_counted(request, reply))
+        return self.cost(request, *_counted(request, reply))
 
     def set_aside(self, request: Request) -> bool:
         """Whether a request may be sent; if so, the most that it can cost is set aside."""
         sent, received = prompt_tokens(request), request.max_tokens
         all_sent, all_received = self._held_sent + sent, self._held_received + received
-        usd = self.cost(all_sent, all_received) or 0.0
+        # What is on the way is of one purpose, and so of one model.
+        usd = self.cost(request, all_sent, all_received) or 0.0
         left = (
             (self._usd is None or self._spent_usd + usd <= self._usd + 1e-12)
             and (self._calls is None or self._spent_calls + len(self._aside) + 1 <= self._calls)
@@ -149,7 +175,7 @@ class Budget:
         if reply is not None:
             sent, received = _counted(request, reply)
             self._spent_tokens += sent + received
-            self._spent_usd += self.cost(sent, received) or 0.0
+            self._spent_usd += self.cost(request, sent, received) or 0.0
 
     def _release(self, request: Request) -> None:
         sent, received = self._aside.pop(request.key, (0, 0))

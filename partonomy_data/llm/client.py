@@ -123,7 +123,7 @@ class Client:
     def _first(
         self, brief: Brief[T], by_key: Mapping[str, Item], order: Sequence[str], known: Mapping[str, Entry]
     ) -> tuple[int, Iterator[_Sent]]:
-        size = self._settings.pack or brief.pack
+        size = (None if brief.embedding_model else self._settings.pack) or brief.pack
         packs = [order[at : at + size] for at in range(0, len(order), size)]
         asked = [new for pack in packs if (new := [key for key in pack if key not in known])]
 
@@ -208,7 +208,7 @@ class Client:
             book.calls += 1
             book.prompt_tokens += sent
             book.completion_tokens += request.max_tokens
-            book.cost_usd += self.budget.cost(sent, request.max_tokens) or 0.0
+            book.cost_usd += self.budget.cost(request, sent, request.max_tokens) or 0.0
 
     def _book(self, brief: Brief[T], request: Request, numbers: Mapping[int, str], outcome: Outcome) -> Booked:
         reply = outcome if isinstance(outcome, Reply) else None

@@ -37,11 +37,12 @@ from partonomy_data.llm.protocol import (
     complaint_of,
     is_answer,
     loopback,
+    path,
     reply_of,
     told,
     without_key,
 )
-from partonomy_data.llm.request import Failure, Request
+from partonomy_data.llm.request import Failure, Form, Request
 from partonomy_data.llm.transport import Outcome
 
 _JSON: Final = {"Content-Type": "application/json"}
@@ -96,7 +97,7 @@ class Live:
             try:
                 # The body is in its final form: `chat.completions.create` would only go through all of it once more.
                 response = await self._client.post(
-                    "/chat/completions",
+                    path(request),
                     cast_to=httpx2.Response,
                     content=msgspec.json.encode(dialect.body(request)),
                     options={"headers": _JSON},
@@ -105,7 +106,7 @@ class Live:
                 complaint = complaint_of(error.body)
                 learned = dialect.after(request, error.status_code, complaint, error.param)
                 if learned is None:
-                    return self._refused(error, complaint, formed=request.form != "auto")
+                    return self._refused(error, complaint, request.form)
                 if self._dialect is dialect:
                     self._dialect = learned
             except openai.APIConnectionError as error:
@@ -123,7 +124,7 @@ class Live:
         """A task has ended."""
         self._http.last_tries.discard(task)
 
-    def _refused(self, error: openai.APIStatusError, complaint: str, *, formed: bool) -> Ended:
+    def _refused(self, error: openai.APIStatusError, complaint: str, form: Form) -> Ended:
         status, headers = error.status_code, error.response.headers
         said = self._told(complaint)
         answer = f"the server answered {status}" + (f" ({said})" if said else "")
@@ -137,13 +138,19 @@ class Live:
             what = "the key was refused" if self._key else "a key is needed"
             answer, mend = f"{what}: {answer}", "Set the variable that llm.key_env names to a key of this server"
         elif code in NO_SUCH_MODEL or (status == 404 and not self._answered):
-            mend = "Check llm.model, and that llm.endpoint is the server's base URL (it mostly ends in /v1)"
+            setting = "embeddings" if form == "embedding" else "model"
+            mend = f"Check llm.{setting}, and that llm.endpoint is the server's base URL (it mostly ends in /v1)"
         elif code == "insufficient_quota":
             mend = "Add credit to the account, and run it again: what was answered is kept"
         elif 300 <= status < 400:
             answer += f" and sends on to {self._told(headers.get('location', 'nowhere'))}"
             mend = "Name the address itself with llm.endpoint"
-        elif formed and status in (400, 422) and not self._answered and ABOUT_FORM.search(complaint.lower()):
+        elif (
+            form not in ("auto", "embedding")
+            and status in (400, 422)
+            and not self._answered
+            and ABOUT_FORM.search(complaint.lower())
+        ):
             mend = "Let it be found out what the server takes: llm.form: auto"
         else:
             answer += self._after(error.request)

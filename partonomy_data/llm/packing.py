@@ -84,7 +84,7 @@ def item_keys(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> list[s
     """
     same_for_all = {
         "endpoint": to.endpoint,
-        "model": to.model,
+        "model": brief.embedding_model or to.model,
         "system": system_text(brief),
         "schema": schema(brief),
         "tokens": brief.tokens,
@@ -104,6 +104,16 @@ def item_keys(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> list[s
 
 def request(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> Request:
     """The request for some items, numbered from 1 in their order."""
+    if brief.embedding_model is not None:
+        return Request(
+            endpoint=to.endpoint,
+            model=brief.embedding_model,
+            messages=tuple(Message("user", item.shown["text"]) for item in items),
+            schema=msgspec.Raw(b"{}"),
+            form="embedding",
+            max_tokens=0,
+            temperature=0.0,
+        )
     images = tuple(picture.url for item in items for picture in item.pictures)
     lines = [json.dumps({"n": n, **item.shown}, ensure_ascii=False) for n, item in enumerate(items, 1)]
     return Request(
@@ -119,7 +129,12 @@ def request(brief: Brief[Any], items: Sequence[Item], to: Addressee) -> Request:
 
 
 def second(first: Request, reply: Reply, problems: Mapping[int, str], tokens: int) -> Request:
-    """The one further try: what was answered, and what is wrong with it, by the number of the item."""
+    """The one further try: what was answered, and what is wrong with it, by the number of the item.
+
+    Who makes embeddings can't be told anything: it is asked for the same once more.
+    """
+    if first.form == "embedding":
+        return first
     said = (reply.text or reply.refusal or "(nothing)")[:_MOST_SHOWN]
     wrong = "\n".join(f"- {n}: {reason}" for n, reason in sorted(problems.items()))
     again = f"These answers can't be used:\n{wrong}\nAnswer these items once more, in the same form, and only these."

@@ -39,7 +39,10 @@ class Dialect(msgspec.Struct, frozen=True):
     seed: bool = True
 
     def body(self, request: Request) -> dict[str, Any]:
-        """The request as it is sent."""
+        """The request as it is sent to its `path`."""
+        if request.form == "embedding":
+            texts = [message.content for message in request.messages]
+            return {"model": request.model, "input": texts, "encoding_format": "float"}
         body: dict[str, Any] = {
             "model": request.model,
             "messages": [_shown(message) for message in request.messages],
@@ -59,7 +62,7 @@ class Dialect(msgspec.Struct, frozen=True):
 
     def after(self, request: Request, status: int, complaint: str, parameter: str | None) -> Dialect | None:
         """The dialect to send a refused request in once more; None if the refusal is about something else."""
-        if status not in (400, 404, 422):
+        if status not in (400, 404, 422) or request.form == "embedding":
             return None
         said = f"{parameter or ''} {complaint}".lower()
         unwanted = _UNWANTED.search(said) is not None
@@ -76,6 +79,11 @@ class Dialect(msgspec.Struct, frozen=True):
         return None
 
 
+def path(request: Request) -> str:
+    """Where a request is sent to, below the server's base URL."""
+    return "/embeddings" if request.form == "embedding" else "/chat/completions"
+
+
 def _shown(message: Message) -> dict[str, Any]:
     """A message as it is sent: with images as a list of contents, as servers that see take it."""
     if not message.images:
@@ -85,12 +93,15 @@ def _shown(message: Message) -> dict[str, Any]:
 
 
 def is_answer(body: object) -> TypeGuard[dict[str, Any]]:
-    """Whether it is a chat completion, whatever it says, and not an error in its place."""
+    """Whether it is a chat completion, whatever it says, or a list of embeddings, and not an error in their place."""
     return isinstance(body, dict) and ("choices" in body or "error" not in body)
 
 
 def reply_of(body: dict[str, Any], latency_s: float | None) -> Reply:
-    """A chat completion, as servers write it, as a reply. What isn't there, or isn't what it should be, is None."""
+    """A chat completion, as servers write it, as a reply. What isn't there, or isn't what it should be, is None.
+
+    Embeddings are a reply that answers each text, by its number, with the `vector`, as `vectors` packs it.
+    """
     choices, usage = body.get("choices"), body.get("usage")
     choice = choices[0] if isinstance(choices, list) and choices else None
     choice = choice if isinstance(choice, dict) else {}
@@ -105,14 +116,29 @@ def reply_of(body: dict[str, Any], latency_s: float | None) -> Reply:
     def count(value: object) -> int | None:
         return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
 
+    vectors = _vectors(body) if "choices" not in body and "data" in body else None
     return Reply(
-        text=text(message.get("content")),
-        finish=text(choice.get("finish_reason")),
+        text=text(message.get("content")) if vectors is None else vectors,
+        finish=text(choice.get("finish_reason")) if vectors is None else "stop",
         refusal=text(message.get("refusal")) or None,
         prompt_tokens=count(usage.get("prompt_tokens")),
         completion_tokens=count(usage.get("completion_tokens")),
         latency_s=latency_s,
     )
+
+
+def _vectors(body: dict[str, Any]) -> str:
+    from partonomy_data.llm.vectors import packed
+
+    answers = []
+    for one in body["data"] if isinstance(body["data"], list) else []:
+        number, vector = (one.get("index"), one.get("embedding")) if isinstance(one, dict) else (None, None)
+        if isinstance(number, int) and isinstance(vector, list):
+            try:
+                answers.append({"n": number + 1, "vector": packed(vector)})
+            except (ValueError, TypeError):
+                continue  # it has no answer, then
+    return json.dumps({"answers": answers})
 
 
 def without_key(reply: Reply, key: str | None) -> Reply:

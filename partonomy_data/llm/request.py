@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias
 import msgspec
 
 #: How an answer's form is enforced: by the server with the JSON schema; as some JSON object; by the prompt alone; or by
-#: the strictest of these that the server takes, which the transport finds out.
-Form: TypeAlias = Literal["auto", "json_schema", "json_object", "text"]
+#: the strictest of these that the server takes, which the transport finds out. `embedding`: each message is a text of which
+#: an embedding is wanted.
+Form: TypeAlias = Literal["auto", "json_schema", "json_object", "text", "embedding"]
 
 
 class Message(msgspec.Struct, frozen=True, omit_defaults=True):

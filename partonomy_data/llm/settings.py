@@ -32,6 +32,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     form: Literal["auto", "json_schema", "json_object", "text"] = "auto"
     """How answers are held to their schema; `auto` tries the strictest that the server takes."""
     seed: int | None = 0
+    embeddings: str = ""
+    """A model of embeddings of the same endpoint, which finds further names of parts that may be the same; none if empty."""
     concurrency: int = 16
     """Requests on the way at once."""
     timeout_s: float = 120.0
@@ -46,6 +48,8 @@ class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     usd_per_million_in: float | None = None
     """Prices, where the model isn't in the list."""
     usd_per_million_out: float | None = None
+    usd_per_million_embedded: float | None = None
+    """The price of tokens of the model of embeddings."""
     purposes: tuple[str, ...] = PURPOSES
     pack: int | None = None
     """Items in a call, in the place of each purpose's own number."""

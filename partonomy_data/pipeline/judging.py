@@ -65,10 +65,12 @@ class Model:
         changed = dict(tables)
         if self._client is None:
             return changed
-        from partonomy_data.llm.purposes import plausibility, relations
+        from partonomy_data.llm.purposes import embeddings, plausibility, relations
 
         if "relations" in self._config.llm.purposes:
-            judged = relations.judged(self._client, changed, overrides)
+            model = self._config.llm.embeddings
+            similar = embeddings.similar(self._client, model) if model else None
+            judged = relations.judged(self._client, changed, overrides, similar)
             changed["part_relations"], self._reports["relations"] = judged
         if "plausibility" in self._config.llm.purposes and self._config.questions.enabled:
             verdicts = plausibility.judged(self._client, changed, self._config.questions.curated_sources)

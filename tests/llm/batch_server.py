@@ -199,9 +199,10 @@ class BatchExchange(Exchange):
 
     def _create(self, body: dict[str, Any]) -> object:
         owner = self.owner
-        assert (body["endpoint"], body["completion_window"]) == ("/v1/chat/completions", "24h")
+        assert body["endpoint"] in ("/v1/chat/completions", "/v1/embeddings")
+        assert body["completion_window"] == "24h"
         requests = [json.loads(line) for line in owner.files[body["input_file_id"]].split(b"\n") if line]
-        assert all((one["method"], one["url"]) == ("POST", "/v1/chat/completions") for one in requests)
+        assert all((one["method"], one["url"]) == ("POST", body["endpoint"]) for one in requests)
         assert len({one["custom_id"] for one in requests}) == len(requests)
         batch_id = f"batch_{len(owner.batches)}"
         owner.batches.append(Made(batch_id, body["input_file_id"], body.get("metadata") or {}, requests))
@@ -233,15 +234,17 @@ class BatchExchange(Exchange):
             key, self.body = line["custom_id"], line["body"]
             item = owner.items(self.body, owner.met[key]) or answered
             owner.met[key] += 1
-            said = owner.answer(self.body)
-            message = {"role": "assistant", "content": said if isinstance(said, str) else json.dumps(said)}
-            completion = self.completion([{"index": 0, "finish_reason": "stop", "message": message}])
-            for name, text in item(key, completion):
+            for name, text in item(key, self.embedded() if "input" in self.body else self._completed()):
                 found[name].append(text if isinstance(text, str) else json.dumps(text, ensure_ascii=False))
         for name, texts in found.items():
             random.Random(number).shuffle(texts)
             if texts:
                 one.files[name] = owner.add_file("".join(f"{text}\n" for text in texts).encode())
+
+    def _completed(self) -> dict[str, Any]:
+        said = self.owner.answer(self.body)
+        message = {"role": "assistant", "content": said if isinstance(said, str) else json.dumps(said)}
+        return self.completion([{"index": 0, "finish_reason": "stop", "message": message}])
 
     def _said(self, one: Made) -> dict[str, Any]:
         ended = one.looks >= len(STEPS)

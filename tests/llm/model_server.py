@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,6 +49,14 @@ def numbered(body: dict[str, Any]) -> dict[str, Any]:
     """An answer without content to each item of a request, as `packing` numbers them."""
     lines = body["messages"][1]["content"].splitlines()
     return {"answers": [{"n": json.loads(line)["n"]} for line in lines]}
+
+
+def spelled(text: str) -> list[float]:
+    """How often a text has each three letters, in 256 numbers."""
+    counts = [0.0] * 256
+    for at in range(len(text) + 1):
+        counts[zlib.crc32(f"^{text}$"[at : at + 3].encode()) % 256] += 1
+    return counts
 
 
 class ModelServer:
@@ -165,16 +174,26 @@ class Exchange(BaseHTTPRequestHandler):
         self.body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         number = owner._come(Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, self.body))
         try:
-            if self.path != "/v1/chat/completions":
+            if self.path not in ("/v1/chat/completions", "/v1/embeddings"):
                 self.reply(404, {"error": {"message": f"there is no {self.path}"}})
                 return
             fault = owner.faults(number, self.body)
             if fault is not None:
                 fault(self)
+            elif self.path == "/v1/embeddings":
+                self.reply(200, self.embedded())
             else:
                 self.complete(headers=owner.headers(number))
         finally:
             owner._gone()
+
+    def embedded(self) -> dict[str, Any]:
+        """The body of an answer with an embedding of each text: how often it has each three letters. The last comes first."""
+        texts = self.body["input"]
+        data = [{"object": "embedding", "index": n, "embedding": spelled(text)} for n, text in enumerate(texts)]
+        sent = sum(map(len, texts)) // 4
+        usage = {"prompt_tokens": sent, "total_tokens": sent}
+        return {"object": "list", "model": self.body["model"], "data": data[::-1], "usage": usage}
 
     def complete(self, *, headers: Mapping[str, str] | None = None, **message: Any) -> None:
         """A whole answer; `message` and `finish_reason` take the place of what the test's own says."""

@@ -105,10 +105,10 @@ def test_what_is_spent_never_passes_the_cap(cap: float, used: list[tuple[int, in
         if len(flying) == width:
             back, (sent, received) = flying.pop(0)
             budget.settle(back, reply(sent, received))
-            spent += budget.cost(sent, received) or 0.0
+            spent += budget.cost(back, sent, received) or 0.0
     for back, (sent, received) in flying:
         budget.settle(back, reply(sent, received))
-        spent += budget.cost(sent, received) or 0.0
+        spent += budget.cost(back, sent, received) or 0.0
     assert spent <= cap + 1e-9
 
 

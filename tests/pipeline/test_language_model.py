@@ -115,6 +115,21 @@ def test_every_judgement_is_in_the_tables_with_the_call_that_it_rests_on(
     assert sum(one["admitted"] for one in account.values()) == sum(one.items for one in done.language_model.values())
 
 
+def test_embeddings_bring_further_pairs_and_a_second_build_asks_for_none(
+    judged: tuple[Path, partonomy_data.BuildReport, int], demo_store: Path, tmp_path: Path
+) -> None:
+    _, done, _ = judged
+    with ModelServer(knowing.answer) as server:
+        asked = config(demo_store / "demo", server.endpoint, pack=PACK, purposes=["relations"], embeddings="embedder")
+        found = partonomy_data.build(tmp_path / "store", asked).language_model
+        sent = len(server.seen)
+        assert {one.body["model"] for one in server.seen if one.path == "/v1/embeddings"} == {"embedder"}
+        again = partonomy_data.build(tmp_path / "store", asked)
+        assert len(server.seen) == sent
+    assert again.language_model["embeddings"].stored == found["embeddings"].items > 10
+    assert found["relations"].items > done.language_model["relations"].items
+
+
 def test_the_questions_are_as_true_and_as_well_formed_as_without(
     judged: tuple[Path, partonomy_data.BuildReport, int], demo_store: Path
 ) -> None:

@@ -143,13 +143,19 @@ def judge(asks: Asks, candidates: Iterable[Pair]) -> Judged:
     return Judged(tuple(judgements), report)
 
 
-def judged(asks: Asks, tables: Mapping[str, pa.Table], overrides: Overrides | None = None) -> tuple[pa.Table, Report]:
+def judged(
+    asks: Asks,
+    tables: Mapping[str, pa.Table],
+    overrides: Overrides | None = None,
+    similar: blocking.Similar | None = None,
+) -> tuple[pa.Table, Report]:
     """The table `part_relations` with a model's judgements weighed in, and the report.
 
-    `tables` are those of the taxonomy, as the rules alone give them (`taxonomy.graph.tables`).
+    `tables` are those of the taxonomy, as the rules alone give them (`taxonomy.graph.tables`); `similar` brings in further
+    candidates (`blocking.candidates`).
     """
     found = blocking.candidates(
-        tables["part_graph"], tables["category_graph"], weighing.of_table(tables["part_relations"])
+        tables["part_graph"], tables["category_graph"], weighing.of_table(tables["part_relations"]), similar
     )
     said = judge(asks, found)
     refused: list[weighing.Refused] = []
