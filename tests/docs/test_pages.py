@@ -61,11 +61,12 @@ def test_the_readme_lists_the_commands_that_exist() -> None:
 
 
 def test_commands_and_options_that_pages_name_exist() -> None:
-    commands = typer.main.get_group(app).commands
-    options = {option for command in commands.values() for one in command.params for option in one.opts}
+    group = typer.main.get_group(app)
+    commands = group.commands
+    options = {option for command in (group, *commands.values()) for one in command.params for option in one.opts}
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        for name in re.findall(r"`partonomy ([a-z-]+)", text):
+        for name in re.findall(r"`partonomy ([a-z][a-z-]*)", text):
             assert name in commands, f"{page.name}: partonomy {name}"
         for line in re.findall(r"(?:^\$ |`)partonomy [^`\n]*", text, re.MULTILINE):
             for option in re.findall(r"(?<!\S)--[a-z-]+", line.split('"')[0]):
