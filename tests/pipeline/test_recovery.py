@@ -131,6 +131,7 @@ def test_a_rollback_that_was_killed_between_current_and_catalog_is_ended_by_the_
     assert catalog.shown(made.store) == old
 
 
+@pytest.mark.soak
 def test_work_may_be_deleted_between_any_two_commands(made: Made) -> None:
     old, new = (one[""] for one in made.contents)
     steps: list[tuple[list[object], int]] = [

@@ -36,6 +36,7 @@ def _build(root: Path, how: BuildConfig) -> None:
     partonomy_data.build(root, how)
 
 
+@pytest.mark.soak  # `tests/pipeline/test_build.py` has other orders and numbers of workers
 def test_neither_the_order_of_the_input_nor_the_number_of_workers_matters(
     demo_store: Path, pair: Path, tmp_path: Path
 ) -> None:

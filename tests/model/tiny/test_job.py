@@ -126,6 +126,7 @@ def test_a_description_asks_for_the_mask_of_what_it_describes() -> None:
     assert set(described.image_of.tolist()) == {0, 1, 2, 3}
 
 
+@pytest.mark.soak  # a whole pre-training, if a short one
 def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes_with_a_log_of_each_task(made: Path) -> None:
     # In one test: what makes them takes a minute, and two tests may go to two processes, each of which would make them.
     folder = made
