@@ -134,8 +134,9 @@ class Apart:
         """What it has told since; nothing perhaps, unless something is waited for."""
         assert process.stdout is not None
         found: list[_Told] = []
-        pipe = process.stdout.fileno()
-        while (wait and not found) or select.select([pipe], [], [], 0)[0]:
+        pipe, more = process.stdout.fileno(), select.poll()  # `select` knows no file beyond the 1,024th
+        more.register(pipe, select.POLLIN)
+        while (wait and not found) or more.poll(0):
             heard = os.read(pipe, _MOST_READ)
             if not heard:
                 raise self._died(process)
