@@ -84,8 +84,13 @@ def build(
 
     if llm is not None and llm not in TRANSPORTS:
         raise UsageError(f"--llm {llm!r} is not known", mend=f"It is one of {', '.join(TRANSPORTS)}")
-    asked = {"transport": llm, "model": llm_model, "endpoint": llm_endpoint, "paraphrase": paraphrase}
-    asked["embeddings"] = llm_embeddings
+    asked = {
+        "transport": llm,
+        "model": llm_model,
+        "endpoint": llm_endpoint,
+        "embeddings": llm_embeddings,
+        "paraphrase": paraphrase,
+    }
     wanted = settings.merged(
         settings.load(config) if config else settings.BuildConfig(),
         sources=settings.pairs(source or [], "--source"),
@@ -96,10 +101,12 @@ def build(
         llm={**{name: one for name, one in asked.items() if one is not None}, **(caps(budget) if budget else {})},
         workers=workers,
     )
-    if paraphrase and not wanted.llm.enabled:
-        raise UsageError(
-            "--paraphrase has a language model word questions anew, and none is asked", mend="Name it with --llm"
-        )
+    for given, what in (
+        (paraphrase, "--paraphrase has a language model word questions anew"),
+        (llm_embeddings, "--llm-embeddings finds what a language model is to compare"),
+    ):
+        if given and not wanted.llm.enabled:
+            raise UsageError(f"{what}, and none is asked", mend="Name it with --llm")
     if dry_run:
         if not wanted.llm.enabled:
             raise UsageError(

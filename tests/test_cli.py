@@ -120,3 +120,11 @@ def test_doctor_finds_the_store(root: Path) -> None:
 def test_version_says_which_is_installed() -> None:
     done = partonomy("--version")
     assert (done.status, done.out) == (0, f"partonomy-data {version('partonomy-data')}\n")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--paraphrase", "5"), ("--llm-embeddings", "some-model")])
+def test_what_only_a_language_model_can_do_needs_one(root: Path, option: str, value: str) -> None:
+    done = partonomy("build", "--root", root, "--source", f"paco={root}", option, value)
+    assert done.status == 2
+    assert done.err.startswith(f"partonomy: {option} ")
+    assert done.err.endswith("and none is asked. Name it with --llm.\n")

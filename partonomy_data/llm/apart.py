@@ -1,9 +1,9 @@
 """`live.Live` in a process of its own: HTTP takes more of a processor than all else that a client does with a reply.
 
-In one process the two would take turns, and some hundred requests a second would be the most, however fast the server is.
-The other process takes a request only when it can send it, as `Live` does, and ends at once when this one does, however it
-ended: what is lost by a crash is what was on the way, and no more. Both write lines of JSON into pipes; the key goes that way
-too, and so is in no list of processes and in no environment.
+In one process the two would take turns, and some hundred requests a second would be the most, however fast the server is. The
+other process says how many places it has (`live.Flight`), so that a request is taken only when it can be sent, and ends at
+once when this one does, however it ended: what is lost by a crash is what was on the way, and no more. Both write lines of
+JSON into pipes; the key goes that way too, and so is in no list of processes and in no environment.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PACKAGES: Final = Path(__file__).resolve().parents[2]
 
 
 class _Opening(msgspec.Struct):
-    """The first line that the process gets: what `Live` is made with."""
+    """The first line that the process gets: what `live.Live` is made with."""
 
     endpoint: str
     key: str | None
@@ -64,7 +64,7 @@ class Apart:
     """A server, by way of a process of its own, which is started by the first request. `close` ends it."""
 
     def __init__(self, *, endpoint: str, key: str | None, concurrency: int, timeout_s: float, tries: int) -> None:
-        """As `Live`'s. Raises UsageError for an address or a key that can't be one."""
+        """As `live.Live`'s. Raises UsageError for an address or a key that can't be one."""
         self._opening = _Opening(
             address(endpoint), keys.checked(key, where="the key") if key else None, concurrency, timeout_s, tries
         )

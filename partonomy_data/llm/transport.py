@@ -1,7 +1,7 @@
 """How requests reach a model: the one seam between the client and whatever answers.
 
-    live      `live.Live`: one by one, many at once, over the chat completions of any OpenAI-compatible server; for a build
-              `apart.Apart`, which is the same in a process of its own
+    live      `apart.Apart`: one by one, many at once, over the chat completions of any OpenAI-compatible server, in a process
+              of its own (`live.Live`)
     batch     `batch.Batch`: in files, over the Batch API
     replay    `Replay`: not at all; only what the answer store holds is used
 
