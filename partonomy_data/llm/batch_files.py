@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal, TypeAlias
+from typing import IO, Literal, TypeAlias, cast
 
 import msgspec
 
-from partonomy_data.llm.protocol import Dialect
+from partonomy_data.llm.protocol import Dialect, path
 from partonomy_data.llm.request import Request
 
 #: What the requests of a batch are sent to.
@@ -78,7 +78,7 @@ def _line(key: str, request: Request, dialect: Dialect) -> bytes:
 
 def url(request: Request) -> Url:
     """What a request of a batch is sent to; the same for all of a batch."""
-    return "/v1/embeddings" if request.form == "embedding" else "/v1/chat/completions"
+    return cast(Url, f"/v1{path(request)}")
 
 
 def _closed(part: Part, sha256: str) -> Part:

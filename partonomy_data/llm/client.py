@@ -248,7 +248,7 @@ class Client:
         """Judges replies that were booked just before an earlier run ended; they are not asked for, nor paid, again."""
         for booked in self._store.unjudged(order):
             numbers = {n: key for n, key in enumerate(booked.items, 1) if key in by_key}
-            self._judge(brief, by_key, booked, numbers, first=len(booked.request.messages) == 2)
+            self._judge(brief, by_key, booked, numbers, first=not packing.is_second(booked.request))
 
     def _outcomes(
         self, brief: Brief[T], key_of: Mapping[str, str], known: Mapping[str, Entry], failed: Mapping[str, str]

@@ -145,6 +145,11 @@ def second(first: Request, reply: Reply, problems: Mapping[int, str], tokens: in
     )
 
 
+def is_second(request: Request) -> bool:
+    """Whether it is a second try. Of embeddings that can't be told: one more is no harm."""
+    return request.form != "embedding" and len(request.messages) > 2
+
+
 def read(brief: Brief[T], items: Mapping[int, Item], reply: Reply) -> dict[int, T | Problem]:
     """What a reply says of each of the items, by their numbers."""
     general = _unusable(reply)

@@ -77,6 +77,26 @@ def test_an_embedding_that_is_none_is_asked_for_once_more_and_then_has_no_pair(t
         assert not any("wingtip" in pair for pair in found)
 
 
+def test_a_reply_that_was_booked_just_before_a_crash_has_its_second_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands where the process would end."""
+
+    def dying(*_: object) -> bool:
+        raise Killed
+
+    good = [{"index": n, "embedding": spelled(name)} for n, name in enumerate(NAMES)]
+    with ModelServer(faults=script([body(200, {"data": good[:-1]})])) as server:
+        with monkeypatch.context() as patch, client(tmp_path, settings(server)) as asks:
+            patch.setattr(AnswerStore, "judge", dying)
+            with pytest.raises(Killed):
+                pairs(asks)
+        with client(tmp_path, settings(server)) as asks:
+            assert ("wing tip", "wingtip") in pairs(asks)
+        assert len(server.seen) == 2
+
+
 def test_vectors_of_two_lengths_bring_nothing_together(tmp_path: Path) -> None:
     data = [{"index": n, "embedding": [1.0] * (3 + n % 2)} for n in range(len(NAMES))]
     with (
