@@ -1,7 +1,7 @@
 """`live.Live` in a process of its own: HTTP takes more of a processor than all else that a client does with a reply.
 
 In one process the two would take turns, and some hundred requests a second would be the most, however fast the server is. The
-other process says how many places it has (`live.Flight`), so that a request is taken only when it can be sent, and ends at
+other process says for how many it has room (`live.Flight`), is told how many of its outcomes were taken over, and ends at
 once when this one does, however it ended: what is lost by a crash is what was on the way, and no more. Both write lines of
 JSON into pipes; the key goes that way too, and so is in no list of processes and in no environment.
 """
@@ -29,7 +29,8 @@ from partonomy_data.llm.protocol import address
 from partonomy_data.llm.request import Failure, Reply, Request
 from partonomy_data.llm.transport import Outcome
 
-#: What begins a `send`; then each line is the next request, or says that there is none.
+#: What begins a `send`; then each line is the next request, or says that there is none, or is a number: so many outcomes
+#: were taken over.
 _SEND: Final = b'"send"'
 _NO_MORE: Final = b"null"
 #: Bytes read from a pipe in one go.
@@ -51,9 +52,9 @@ class _Told(msgspec.Struct, omit_defaults=True):
     """A line that comes back."""
 
     kind: Literal["next", "came", "done", "refused"]
-    """It has places for more requests; an outcome came; all is done; or nothing can be sent."""
+    """It has room for more requests; an outcome came; all is done; or nothing can be sent."""
     number: int = 0
-    """How many places; the number of the request that the outcome is of."""
+    """For how many; the number of the request that the outcome is of."""
     reply: Reply | None = None
     failure: Failure | None = None
     error: tuple[str, str, str] | None = None
@@ -83,8 +84,7 @@ class Apart:
             places = 0
             last: _Told | None = None
             while last is None:
-                # All that has come is handed over before the next request is taken, which may have to wait for the
-                # writing down of what came: it is written down together.
+                kept = 0
                 for told in self._heard(process, wait=not places):
                     if told.kind == "next":
                         places += told.number
@@ -92,8 +92,11 @@ class Apart:
                         outcome = told.reply if told.reply is not None else told.failure
                         assert outcome is not None
                         yield told.number, outcome
+                        kept += 1
                     else:
                         last = told
+                if kept:
+                    self._write(process, b"%d" % kept)
                 if places and last is None:
                     request = next(waiting, None)
                     self._write(process, _NO_MORE if request is None else msgspec.json.encode(request))
@@ -239,6 +242,8 @@ async def _work(out: BinaryIO) -> None:
         if line == _SEND:
             flight = Flight(live, lambda room: tell(_Told("next", room)), came)
             asked.put_nowait(flight)
+        elif flight is not None and line.isdigit():
+            flight.kept(int(line))
         elif flight is not None:
             flight.give(None if line == _NO_MORE else request.decode(line))
 

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 from partonomy_data.llm.cache import AnswerStore
 
 #: Replies that are judged in one go: each transaction takes time, and what is to be written waits for it.
-_TOGETHER: Final = 3
+_TOGETHER: Final = 8
 #: Replies that may wait to be judged, however many more come: each holds its request.
 _MOST: Final = 256
 

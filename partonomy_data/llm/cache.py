@@ -2,7 +2,8 @@
 
 A SQLite file in WAL mode. A booking is on disk before it returns (`synchronous=FULL`), so a reply outlives any crash after
 it. What a reply was worth follows with the next booking: where power fails before that, it is judged once more, from the
-reply. Several processes may use one store at once; within a process, one thread at a time.
+reply. What a killed process had not booked yet is in its journal, and is booked when the store is opened next. Several
+processes may use one store at once; within a process, one thread at a time.
 
     calls     a request as sent and what came back, whatever it was worth            the log
     items     of each item: an answer that passed all checks, or why there is none   what is served
@@ -26,6 +27,7 @@ import msgspec
 import pyarrow as pa
 
 from partonomy_data.errors import UsageError
+from partonomy_data.llm.journal import Arrival, Journal, left_behind
 from partonomy_data.llm.request import Failure, Reply, Request
 from partonomy_data.llm.transport import Outcome
 from partonomy_data.store.files import fsync_folder
@@ -52,7 +54,7 @@ CREATE TABLE IF NOT EXISTS items (
 """
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """What is known of an item."""
 
     state: Literal["answered", "tried", "refused"]
@@ -97,6 +99,8 @@ class AnswerStore:
         try:
             with _alone(folder):
                 self._prepare()
+                for arrivals in left_behind(folder):
+                    self._take_over(arrivals)
         except sqlite3.DatabaseError as error:
             self.close()
             raise UsageError(
@@ -129,6 +133,28 @@ class AnswerStore:
             # Only the names: to open and close the file itself here would drop the locks that SQLite has on it.
             fsync_folder(self.path.parent)
             fsync_folder(self.path.parent.parent)
+
+    def _take_over(self, arrivals: Sequence[Arrival]) -> None:
+        """Books what a process wrote down that died; it may have booked some of it."""
+        with self._transaction():
+            for one in arrivals:
+                booked = self._db.execute(
+                    "SELECT 1 FROM calls WHERE request_key = ? AND created_at = ?",
+                    (one.request.key, one.created_at.isoformat()),
+                ).fetchone()
+                if booked is None:
+                    self.book(
+                        one.request,
+                        one.outcome,
+                        purpose=one.purpose,
+                        items=one.items,
+                        cost_usd=one.cost_usd,
+                        created_at=one.created_at,
+                    )
+
+    def journal(self) -> Journal:
+        """Where what comes in is written down until it is booked."""
+        return Journal(self.path.parent)
 
     def __enter__(self) -> AnswerStore:
         return self

@@ -26,6 +26,7 @@ from partonomy_data.llm.bookkeeping import Bookkeeper
 from partonomy_data.llm.brief import Answered, Brief, Item, Unanswered, Why
 from partonomy_data.llm.budget import Budget, prompt_tokens
 from partonomy_data.llm.cache import AnswerStore, Booked, Entry
+from partonomy_data.llm.journal import Arrival
 from partonomy_data.llm.ledger import Ledger
 from partonomy_data.llm.packing import Addressee, Problem
 from partonomy_data.llm.request import Reply, Request
@@ -84,12 +85,14 @@ class Client:
         known = self._store.lookup(order)
         book.stored += sum(entry.state != "tried" for entry in known.values())
         failed: dict[str, str] = {}
-        self._send(brief, by_key, *self._first(brief, by_key, order, known), failed, known)
+        said: dict[str, Answered[T]] = {}
+        self._send(brief, by_key, *self._first(brief, by_key, order, known), failed, known, said)
         if again := self._second(brief, order, known):
-            self._send(brief, by_key, len(again), again, failed, known)
+            self._send(brief, by_key, len(again), again, failed, known, said)
         # Another process may have what was not asked here, or not answered.
         known |= self._store.lookup([key for key in order if key not in known])
-        return self._outcomes(brief, dict(zip((item.id for item in items), keys, strict=True)), known, failed)
+        key_of = dict(zip((item.id for item in items), keys, strict=True))
+        return self._outcomes(brief, key_of, known, failed, said)
 
     def calls(self) -> pa.Table:
         """All calls that hold anything that was asked for, as rows of the table `llm_calls`."""
@@ -158,8 +161,9 @@ class Client:
         requests: Iterable[_Sent],
         failed: dict[str, str],
         known: dict[str, Entry],
+        said: dict[str, Answered[T]],
     ) -> None:
-        """Sends so many requests, and books and judges what comes: it is known then, or has failed."""
+        """Sends so many requests, and books and judges what comes: it is known then, and said, or has failed."""
         if self._transport is None:
             self._plan(brief, requests)
             return
@@ -168,27 +172,25 @@ class Client:
         if self._told is not None:
             self._told.stage(f"asking: {brief.purpose}", count)
         taken: list[_Sent] = []
-        came = 0
 
         def affordable() -> Iterator[Request]:
             for one in requests:
-                # What isn't on disk yet is as good as on the way: a crash loses no more than may be on the way at once.
-                books.wait(max(0, self._settings.concurrency - 1 - (len(taken) - came)))
+                # Where power fails, no more is lost than may be on the way at once.
+                books.wait(self._settings.concurrency)
                 if not self.budget.set_aside(one[0]):
                     return
                 taken.append(one)
                 yield one[0]
 
-        def book(came: tuple[_Sent, Outcome]) -> Booked:
-            (request, numbers, _), outcome = came
-            return self._book(brief, request, numbers, outcome)
+        def book(came: tuple[_Sent, Arrival]) -> Booked:
+            return self._book(came[1])
 
-        def judge(came: tuple[_Sent, Outcome], booked: Booked) -> None:
-            (_, numbers, first), outcome = came
-            if isinstance(outcome, Reply):
-                known.update(self._judge(brief, by_key, booked, numbers, first))
+        def judge(came: tuple[_Sent, Arrival], booked: Booked) -> None:
+            (_, numbers, first), arrival = came
+            if arrival.reply is not None:
+                known.update(self._judge(brief, by_key, booked, numbers, first, said))
 
-        with Bookkeeper(self._store, book, judge) as books:
+        with self._store.journal() as journal, Bookkeeper(self._store, book, judge) as books:
             for number, outcome in self._transport.send(affordable()):
                 request, numbers, _ = taken[number]
                 self.budget.settle(request, outcome if isinstance(outcome, Reply) else None)
@@ -196,10 +198,16 @@ class Client:
                     self._told.advance()
                 if isinstance(self._transport, Replay):
                     continue
-                if not isinstance(outcome, Reply):
-                    failed |= dict.fromkeys(numbers.values(), outcome.reason)
-                came += 1
-                books.put((taken[number], outcome))
+                arrival = self._arrival(brief, request, numbers, outcome)
+                if arrival.failure is not None:
+                    failed |= dict.fromkeys(numbers.values(), arrival.failure.reason)
+                try:
+                    journal.write(arrival)
+                finally:
+                    books.put((taken[number], arrival))
+                if journal.full:
+                    books.wait(0)
+                    journal.clear()
 
     def _plan(self, brief: Brief[T], requests: Iterable[_Sent]) -> None:
         book = self.ledger.of(brief.purpose)
@@ -210,25 +218,43 @@ class Client:
             book.completion_tokens += request.max_tokens
             book.cost_usd += self.budget.cost(request, sent, request.max_tokens) or 0.0
 
-    def _book(self, brief: Brief[T], request: Request, numbers: Mapping[int, str], outcome: Outcome) -> Booked:
-        reply = outcome if isinstance(outcome, Reply) else None
-        cost = self.budget.cost_of(request, reply) if reply else None
-        # The numbers of a second try are those of the first: places that are not asked again stay empty.
-        places = tuple(numbers.get(n, "") for n in range(1, max(numbers) + 1))
-        now = datetime.now(UTC)
-        call_id = self._store.book(request, outcome, purpose=brief.purpose, items=places, cost_usd=cost, created_at=now)
-        book = self.ledger.of(brief.purpose)
+    def _arrival(self, brief: Brief[T], request: Request, numbers: Mapping[int, str], outcome: Outcome) -> Arrival:
+        reply, failure = (outcome, None) if isinstance(outcome, Reply) else (None, outcome)
+        return Arrival(
+            purpose=brief.purpose,
+            request=request,
+            # The numbers of a second try are those of the first: places that are not asked again stay empty.
+            items=tuple(numbers.get(n, "") for n in range(1, max(numbers) + 1)),
+            reply=reply,
+            failure=failure,
+            cost_usd=self.budget.cost_of(request, reply) if reply else None,
+            created_at=datetime.now(UTC),
+        )
+
+    def _book(self, came: Arrival) -> Booked:
+        purpose, request, items, cost, now = came.purpose, came.request, came.items, came.cost_usd, came.created_at
+        call_id = self._store.book(request, came.outcome, purpose=purpose, items=items, cost_usd=cost, created_at=now)
+        book = self.ledger.of(purpose)
         book.calls += 1
-        book.prompt_tokens += (reply and reply.prompt_tokens) or 0
-        book.completion_tokens += (reply and reply.completion_tokens) or 0
+        book.prompt_tokens += (came.reply and came.reply.prompt_tokens) or 0
+        book.completion_tokens += (came.reply and came.reply.completion_tokens) or 0
         book.cost_usd += cost or 0.0
-        status = "received" if reply else "failed"
-        return Booked(call_id, brief.purpose, request, outcome, places, cost, now, status)
+        status = "received" if came.reply else "failed"
+        return Booked(call_id, purpose, request, came.outcome, items, cost, now, status)
 
     def _judge(
-        self, brief: Brief[T], by_key: Mapping[str, Item], booked: Booked, numbers: Mapping[int, str], first: bool
+        self,
+        brief: Brief[T],
+        by_key: Mapping[str, Item],
+        booked: Booked,
+        numbers: Mapping[int, str],
+        first: bool,
+        said: dict[str, Answered[T]],
     ) -> Mapping[str, Entry]:
-        """Keeps what a reply says of its items: answers, and what is wrong with the others. What is known of them then."""
+        """Keeps what a reply says of its items: answers, which are said then, and what is wrong with the others.
+
+        Returns what is known of them then.
+        """
         assert isinstance(booked.outcome, Reply)
         read = packing.read(brief, {n: by_key[key] for n, key in numbers.items()}, booked.outcome)
         entries: dict[str, Entry] = {}
@@ -242,23 +268,33 @@ class Client:
             self.ledger.of(brief.purpose).asked_again += len(entries)
         status = "admitted" if good == len(entries) else "partly admitted" if good else "refused"
         taken = self._store.judge(booked.call_id, status, entries)
-        return entries if taken else self._store.lookup(list(entries))
+        if not taken:  # another process has answers already, and what is kept is what is said
+            return self._store.lookup(list(entries))
+        for n, value in read.items():
+            if not isinstance(value, Problem):
+                said[numbers[n]] = Answered(value, booked.call_id)
+        return entries
 
     def _judge_left_over(self, brief: Brief[T], by_key: Mapping[str, Item], order: Sequence[str]) -> None:
         """Judges replies that were booked just before an earlier run ended; they are not asked for, nor paid, again."""
         for booked in self._store.unjudged(order):
             numbers = {n: key for n, key in enumerate(booked.items, 1) if key in by_key}
-            self._judge(brief, by_key, booked, numbers, first=not packing.is_second(booked.request))
+            self._judge(brief, by_key, booked, numbers, not packing.is_second(booked.request), {})
 
     def _outcomes(
-        self, brief: Brief[T], key_of: Mapping[str, str], known: Mapping[str, Entry], failed: Mapping[str, str]
+        self,
+        brief: Brief[T],
+        key_of: Mapping[str, str],
+        known: Mapping[str, Entry],
+        failed: Mapping[str, str],
+        said: Mapping[str, Answered[T]],
     ) -> dict[str, Answered[T] | Unanswered]:
         outcomes: dict[str, Answered[T] | Unanswered] = {}
         by_key: dict[str, Answered[T] | Unanswered] = {}
         read = msgspec.json.Decoder(brief.answer)
         for item_id, key in key_of.items():
             if key not in by_key:
-                by_key[key] = self._outcome(read, known.get(key), failed.get(key))
+                by_key[key] = said.get(key) or self._outcome(read, known.get(key), failed.get(key))
             outcomes[item_id] = by_key[key]
         book = self.ledger.of(brief.purpose)
         for one in by_key.values():

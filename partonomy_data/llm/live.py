@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack
@@ -46,6 +47,9 @@ from partonomy_data.llm.request import Failure, Form, Request
 from partonomy_data.llm.transport import Outcome
 
 _JSON: Final = {"Content-Type": "application/json"}
+_GIVEN_UP: Final = Failure("given up, as every request would fail")
+#: For so many requests that may be on the way at once, one more is kept ready.
+_AHEAD: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class Live:
             try:
                 # The body is in its final form: `chat.completions.create` would only go through all of it once more.
                 response = await self._client.post(
-                    path(request),
+                    self.endpoint + path(request),  # whole, so that nobody has to put it together again and again
                     cast_to=httpx2.Response,
                     content=msgspec.json.encode(dialect.body(request)),
                     options={"headers": _JSON},
@@ -189,16 +193,19 @@ class Live:
 
 
 class Flight:
-    """Some requests on their way: as many at once as the pace admits, and each taken only when there is a place for it.
+    """Some requests on their way: as many at once as the pace admits, and a few more kept ready to follow at once.
 
-    `want` is told for how many more there is, `tell` what came of each, by its number from 0 on. Whoever is told hands
-    them over with `give`, until there are no more, and waits for the end of all with `ended`.
+    `want` is told for how many more there is room, `tell` what came of each, by its number from 0 on. Whoever is told hands
+    requests over with `give`, until there are no more, says with `kept` that what was told is safe, and waits for the end of
+    all with `ended`. What came and is not safe yet takes up a place: a crash loses no more than may be on the way at once.
     """
 
     def __init__(self, live: Live, want: Callable[[int], None], tell: Callable[[int, Outcome], None]) -> None:
         """Belongs to the running event loop, as do all of its methods."""
         self._live, self._want, self._tell = live, want, tell
-        self._taken = self._wanted = 0
+        self._ahead = live.pace.most // _AHEAD
+        self._taken = self._wanted = self._told = 0
+        self._ready: deque[tuple[int, Request]] = deque()
         self._tasks: set[asyncio.Task[Ended]] = set()
         self._more = True
         self._last: Ended | None = None
@@ -212,12 +219,13 @@ class Flight:
         if request is None:
             self._more = False
         else:
-            task = asyncio.ensure_future(self._live.ask(request))
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._done, self._taken))
+            self._ready.append((self._taken, request))
             self._taken += 1
-            if self._last is not None:
-                task.cancel()
+        self._look()
+
+    def kept(self, count: int) -> None:
+        """So many of the outcomes that were told are safe."""
+        self._told -= count
         self._look()
 
     async def ended(self) -> None:
@@ -228,20 +236,32 @@ class Flight:
             raise UsageError(self._last.outcome.reason, where=self._live.endpoint, mend=self._last.mend or "")
 
     def _look(self) -> None:
-        """Wants as many as there are places for now; looks again when the server may be asked again."""
+        """Sends what there are places for now, and wants more; looks again when the server may be asked again."""
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        if not self._more or self._last is not None:
-            # Whoever was told of a place may still be about to fill it.
-            if not self._tasks and (self._wanted <= 0 or not self._more) and not self._over.done():
+        if self._last is not None:
+            while self._ready:
+                self._tell(self._ready.popleft()[0], _GIVEN_UP)
+        if not self._tasks and not self._ready and not (self._more and (self._last is None or self._wanted > 0)):
+            # Whoever was told of room may still be about to fill it.
+            if not self._over.done():
                 self._over.set_result(None)
-            return
-        if (hold := self._live.pace.hold()) > 0:
+        elif (hold := self._live.pace.hold()) > 0:
             self._later = asyncio.get_running_loop().call_later(hold, self._look)
-            return
-        room = self._live.pace.limit - len(self._tasks) - self._wanted
-        if room > 0:
+        elif self._last is None:
+            self._send()
+
+    def _send(self) -> None:
+        places = self._live.pace.limit - len(self._tasks) - self._told
+        while self._ready and places > 0:
+            number, request = self._ready.popleft()
+            task = asyncio.ensure_future(self._live.ask(request))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._done, number))
+            places -= 1
+        room = places + self._ahead - len(self._ready) - self._wanted
+        if self._more and room > 0:
             self._wanted += room
             self._want(room)
 
@@ -249,7 +269,7 @@ class Flight:
         self._tasks.discard(task)
         self._live.forget(task)
         if task.cancelled():
-            ended = Ended(Failure("given up, as every request would fail"))
+            ended = Ended(_GIVEN_UP)
         elif (error := task.exception()) is not None:
             if not self._over.done():
                 self._over.set_exception(error)
@@ -259,5 +279,6 @@ class Flight:
         if ended.mend is not None and self._last is None:
             self._last = ended
             self._live.give_up(self._tasks)
+        self._told += 1
         self._tell(number, ended.outcome)
         self._look()

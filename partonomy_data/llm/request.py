@@ -13,7 +13,7 @@ import msgspec
 Form: TypeAlias = Literal["auto", "json_schema", "json_object", "text", "embedding"]
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A message of the conversation."""
 
     role: Literal["system", "user", "assistant"]
@@ -22,7 +22,7 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """Data URLs of what is shown before the text; a message without any has the key that it had before there were any."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All that an answer depends on. Holds no secret."""
 
     endpoint: str
@@ -42,7 +42,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came back for a request that the server answered. Whether it is of use is for others to say."""
 
     text: str | None
@@ -55,7 +55,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds from sending to the last byte; None where answers come in files."""
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True, gc=False):
     """No answer came, after all tries; nothing is known to have been charged."""
 
     reason: str

@@ -26,8 +26,9 @@ class Transport(Protocol):
     def send(self, requests: Iterable[Request]) -> Iterator[tuple[int, Outcome]]:
         """Sends requests, and yields what came of each as it comes, in any order: (its number from 0 on, outcome).
 
-        The next request is taken from `requests` only when it can be sent at once (a transport that sends files takes
-        all), so that `requests` may end as soon as a cap is reached. All that was taken is yielded, exactly once. A
+        The next request is taken from `requests` only when it can be sent soon (a few may be kept ready; a transport
+        that sends files takes all), so that `requests` may end as soon as a cap is reached. All that was taken is
+        yielded, exactly once, and counts as safe when the next outcome is asked for. A
         request that no answer came for, after all tries, is a Failure; only what makes every request fail (a wrong
         key, an unknown model, no server) is raised, as UsageError, after what has come in was yielded.
         """

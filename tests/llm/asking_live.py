@@ -74,6 +74,7 @@ class Here:
         while (one := told.get()) is not None:
             if isinstance(one, tuple):
                 yield one
+                self._loop.call_soon_threadsafe(flight.kept, 1)
                 continue
             for _ in range(one):
                 request = next(waiting, None)

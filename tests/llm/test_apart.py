@@ -93,6 +93,18 @@ def test_a_request_is_taken_only_when_it_can_be_sent() -> None:
     assert before.result() == [0, 1, 2]
 
 
+def test_what_came_and_was_not_taken_over_takes_up_a_place() -> None:
+    """So that a crash loses no more than may be on the way at once, however fast the server answers."""
+    with ModelServer(echo) as server, closing(apart(server, concurrency=4)) as one:
+        came = one.send(request(n) for n in range(40))
+        found = [next(came)]
+        server.wait_for(lambda it: len(it.seen) == 4 and it.at_once == 0)
+        assert len(server.seen) == 4
+        found += came
+    assert sorted(number for number, _ in found) == list(range(40))
+    assert server.most_at_once <= 4
+
+
 @pytest.mark.parametrize(
     ("endpoint", "key", "what"),
     [("not an address", None, "this is no address of a server"), ("http://127.0.0.1:1/v1", "two\nlines", "the key")],

@@ -202,7 +202,7 @@ def test_a_server_that_isn_t_there_is_said_after_all_tries() -> None:
     with closing(live(f"http://127.0.0.1:{port}/v1", tries=2)) as one:
         found, error = everything(one, map(request, range(99)))
     assert str(error).startswith(f"http://127.0.0.1:{port}/v1: no server could be reached after 2 tries")
-    assert 1 <= len(found) <= 4
+    assert 1 <= len(found) <= 5, "four on the way, and one kept ready"
     assert all(isinstance(outcome, Failure) for outcome in found.values())
 
 
