@@ -27,6 +27,7 @@ from partonomy_data.sources import listing
 from partonomy_data.sources.base import Plan
 from partonomy_data.taxonomy.names import Names
 from partonomy_data.taxonomy.overrides import Overrides
+from partonomy_data.validation.pages_apart import Pages
 
 #: Errors that no reading gives: they tell of the disk that is written to, or of this machine.
 _NOT_OF_SOURCES: Final = frozenset(
@@ -81,6 +82,8 @@ class Finished:
     """Sources of which what the last build had is kept, and why."""
     listings: Mapping[str, Mapping[str, pa.Table]] = field(default_factory=dict)
     """Source → folder → its files as they were before they were read."""
+    pages: Pages | None = None
+    """Who writes Great Expectations' report, if one is wanted."""
 
     def kept(self) -> dict[str, Kept]:
         """What a later refresh may keep of each source."""

@@ -65,10 +65,9 @@ class Workspace:
 
     def make_room(self) -> None:
         """Removes what is of use to a running build only, as the disk may be full. Call it with the build lock held."""
-        for folder in (self.spool, self.questions / "instances"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for shards in (self.shards, self.questions / "shards", self.last):
-            for path in shards.glob("*.tmp") if shards.is_dir() else ():
+        shutil.rmtree(self.spool, ignore_errors=True)
+        for kept in (self.shards, *(self.questions / name for name in ("shards", "placed", "pieces")), self.last):
+            for path in kept.glob("*.tmp") if kept.is_dir() else ():
                 if path.is_dir():
                     shutil.rmtree(path, ignore_errors=True)
                 else:
