@@ -191,6 +191,8 @@ def _parted(some: pa.Table) -> Iterator[tuple[Key, pa.Table]]:
     """Sorted instances by shard of questions, each in buffers of its own."""
     keys = list(zip(*(some[name].to_pylist() for name in ("source", "split", "family")), strict=True))
     starts = [place for place, key in enumerate(keys) if not place or key != keys[place - 1]]
+    if not keys:
+        return
     for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
         # A slice would bring bits of its neighbours along, and so have another digest when they change.
         yield keys[start], some.select(STORED.names).take(pa.array(range(start, end))).cast(STORED).combine_chunks()

@@ -69,17 +69,15 @@ def placed(inputs: Inputs, taxonomy: Taxonomy, settings: QuestionSettings, folde
     on = table_digest(images), table_digest(labels), taxonomy.digest
     path = folder / f"{digest('splits', code, msgspec.json.encode(settings.splits), *on)}.arrow"
     used.add(path)
-    before = _recalled(path)
-    if before is None:
+    if (found := _recalled(path)) is None:
         related, parents = taxonomy.any_relation, taxonomy.kinds.all_parents()
         assigned = splits.assign(images, labels, related, parents, settings.splits)
         leakage = splits.leakage(assigned.table, images, labels, assigned.held_out, settings.splits)
-        _note(path, assigned, leakage)
-    else:
-        assigned, leakage = before
+        found = Assignment(assigned.table.replace_schema_metadata(), assigned.held_out), leakage
+        _note(path, *found)
     for left in set(folder.iterdir()) - used:
         left.unlink()
-    return Placed(images["image_id"], assigned, leakage)
+    return Placed(images["image_id"], *found)
 
 
 def _images(inputs: Inputs) -> pa.Table:
@@ -135,7 +133,9 @@ def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
         found = find()
     with written_aside(path) as aside:
         feather.write_feather(found, aside, compression="lz4")
-    return found
+    return feather.read_table(
+        path, memory_map=False
+    )  # in the chunks that it will have the next time: they are digested
 
 
 def _note(path: Path, assigned: Assignment, leakage: dict[str, Any]) -> None:

@@ -102,8 +102,7 @@ class Report:
             import great_expectations
             from great_expectations.render.view import DefaultJinjaPageView
 
-            self._context = great_expectations.get_context(mode="ephemeral")
-            self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+            self._context = _context()
             self._run = documents.Run(
                 title=title,
                 time=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC",
@@ -120,6 +119,8 @@ class Report:
         known = suites().get(table)
         suite = Suite(table, known.meta if known else {}, tuple(one.expectation for one in mine))
         with _quiet():
+            if table in self._outcomes:
+                self._context = _context()  # one knows a suite for good
             found, pages = _validated(self._context, suite, mine)
         if max(one.checked for one in mine) > _LARGE:
             gc.collect()
@@ -155,6 +156,15 @@ def disagreements(outcomes: Sequence[Outcome], report: GxReport) -> list[str]:
     return lines
 
 
+def _context() -> Any:
+    """Great Expectations' context, which writes nothing to disk."""
+    import great_expectations
+
+    context = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
+
+
 def _validated(
     context: Any, suite: Suite, outcomes: Sequence[Outcome]
 ) -> tuple[dict[str, Verdict], tuple[Block, Block]]:
@@ -175,7 +185,6 @@ def _validated(
         batch_parameters={"dataframe": rows.drop(columns=ROW)}, result_format=_RESULT_FORMAT
     )
     context.data_sources.delete(suite.name)
-    context.suites.delete(suite.name)
     verdicts = {}
     for one in result.results:
         rule = one.expectation_config.meta["rule"]

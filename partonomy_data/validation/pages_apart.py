@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -97,8 +97,10 @@ def pages() -> Iterator[Pages]:
         yield Pages(process)
     finally:
         process.kill()
-        with process:  # closes the pipes, and waits
-            pass
+        process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            with suppress(BrokenPipeError):  # what it was not told any more
+                pipe.close()
 
 
 def main() -> None:
