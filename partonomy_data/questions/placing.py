@@ -86,8 +86,8 @@ def _images(inputs: Inputs) -> pa.Table:
     images = pa.concat_tables([_IMAGES.empty_table(), *every])
     counts = images["sha256"].value_counts()
     shared = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-    alone = pc.invert(pc.is_in(images["sha256"], value_set=shared))
-    kept = pc.if_else(alone, pa.scalar(None, pa.string()), images["sha256"])
+    # Taken by place, so that no buffer holds what is null: the table is digested.
+    kept = shared.take(pc.index_in(images["sha256"], value_set=shared).combine_chunks())
     return images.set_column(_IMAGES.get_field_index("sha256"), _IMAGES.field("sha256"), kept)
 
 
