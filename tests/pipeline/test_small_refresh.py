@@ -155,7 +155,7 @@ def test_a_changed_annotation_has_the_source_planned_and_one_shard_of_photograph
     text = path.read_text()
     found = re.search(r'"segmentation":\[\[([\d.]+),', text)
     assert found is not None
-    path.write_text(text[: found.start(1)] + str(float(found[1]) + 1) + text[found.end(1) :])
+    path.write_text(text[: found.start(1)] + str(float(found[1]) - 40) + text[found.end(1) :])
     work = Work(monkeypatch)
     refreshed(store)
     assert work.done.count("plan_anew") == 1
