@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,7 @@ from partonomy_data.pipeline.keeping import Kept
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.reading import read
 from partonomy_data.pipeline.runs import BuildReport
+from partonomy_data.pipeline.validating import pages
 from partonomy_data.pipeline.workers import Executors, pool
 from partonomy_data.sources.base import Plan
 from partonomy_data.store.remote.state import local
@@ -112,8 +113,13 @@ def build(
     """The steps of `partonomy_data.pipeline.build`, each as a task."""
     progress = ArtifactProgress(listener)
     config = config.absolute()
-    with ready(root, config) as workspace, model(root, config, progress, key=_secret(config)) as asked:
+    with (
+        ready(root, config) as workspace,
+        pages(config) as report_pages,
+        model(root, config, progress, key=_secret(config)) as asked,
+    ):
         finished = read(root, config, workspace, asked, AsTasks(config, workspace, progress, executors), progress, keep)
+        finished = replace(finished, pages=report_pages)
         assembled: Assembled = result(tasks.stage_tables(quote(finished), return_state=True))
         given = quote(finished), quote(assembled), quote(progress), quote(executors)
         assembled = result(tasks.make_questions(*given, return_state=True))

@@ -45,7 +45,9 @@ _SAFE_TO_REPEAT: dict[str, Any] = {
 )
 def plan_source(name: str, config: BuildConfig, workspace: steps.Workspace) -> Any:
     """Finds the source's files, checks them, and splits them into shards."""
-    return refusing(lambda: steps.plan_source(name, config.sources[name], config.limit, workspace))
+    return refusing(
+        lambda: steps.plan_source(name, config.sources[name], config.limit, workspace, verify=config.verify)
+    )
 
 
 @task(

@@ -71,20 +71,18 @@ def changed(root: Path, photographs: Iterable[Seen]) -> str | None:
     return None
 
 
-def again(known: Known, root: Path | None, names: str, *, verify: bool) -> Known | None:
-    """What is known of a shard whose photographs are what they were; None if any has changed, gone, or come.
+def now(known: Known, root: Path | None, names: str, *, verify: bool) -> Known | None:
+    """What is known of a shard with its photographs as they are; None if any has gone or come.
 
     With `verify` all are hashed again. `names` is the digest of the names of all files in the folder of photographs.
     """
     if (known.missing and known.names != names) or (root is None and known.photographs):
         return None
     try:
-        now = [] if root is None else [look(root, one.path, None if verify else one) for one in known.photographs]
+        seen = [] if root is None else [look(root, one.path, None if verify else one) for one in known.photographs]
     except OSError:
         return None
-    if any(one.sha256 != before.sha256 for one, before in zip(now, known.photographs, strict=True)):
-        return None
-    return Known(known.key, now, known.missing, names)
+    return Known(known.key, seen, known.missing, names)
 
 
 def note(folder: Path, name: str, known: Known) -> None:

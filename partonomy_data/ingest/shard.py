@@ -2,13 +2,13 @@
 
 A shard that was finished before is not done again, whichever run did it: the folder's name is a digest of the shard's
 annotations and photographs, the names that its categories get, and the code. The folder appears whole, by renaming.
-Where annotations, names and code are those of a finished shard, and its photographs are as they were (`seen`), it is not
-even read.
+Where annotations, names and code are those of a finished shard, and its photographs are as they were (`seen`) or hold other
+bytes that change nothing else (`renewing`), it is not even read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from partonomy_data.errors import SourceError
-from partonomy_data.ingest import columns, seen
+from partonomy_data.ingest import columns, renewing, seen
 from partonomy_data.ingest.evidence import evidence
 from partonomy_data.ingest.gather import gather
 from partonomy_data.ingest.labels import Labels
@@ -25,7 +25,7 @@ from partonomy_data.sources import files
 from partonomy_data.sources.base import Shard, reader
 from partonomy_data.sources.records import Photograph, Rejected
 from partonomy_data.store import parquet
-from partonomy_data.store.files import folder_aside
+from partonomy_data.store.files import folder_aside, link_or_copy
 from partonomy_data.taxonomy import graph
 
 
@@ -44,6 +44,29 @@ class ShardJob(msgspec.Struct, frozen=True):
     """Digest of the names of all files in the folder of photographs (`listing.names_digest`)."""
     verify: bool = False
     """Whether photographs are hashed again, even those that look as they did."""
+    apart: bool = False
+    """Whether reading looks at no photograph (`base.OfFiles`)."""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder of photographs."""
+        return Path(self.images_root) if self.images_root else None
+
+    @property
+    def annotations(self) -> str:
+        """Digest of all that the shard follows from beside its photographs."""
+        return files.digest(
+            self.shard.fingerprint,
+            self.shard.number,
+            self.shard.of,
+            msgspec.json.encode(self.labels, order="deterministic"),
+            self.exclude,
+            self.code,
+        )
+
+    def key(self, photographs: Sequence[seen.Seen]) -> str:
+        """The name of the folder of the shard with these photographs."""
+        return files.digest(self.annotations, [(one.path, one.sha256) for one in photographs])
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -93,29 +116,22 @@ COUNTED = ("images", "objects", "parts", "attributes")
 
 def ingest(job: ShardJob) -> ShardResult:
     """Does the shard, unless that was done before, and returns what `result.json` in its folder holds."""
-    root = Path(job.images_root) if job.images_root else None
-    folder = Path(job.folder)
-    annotations = files.digest(
-        job.shard.fingerprint,
-        job.shard.number,
-        job.shard.of,
-        msgspec.json.encode(job.labels, order="deterministic"),
-        job.exclude,
-        job.code,
-    )
+    done = recalled(job)
+    if done is not None:
+        return done
+    root, folder, annotations = job.root, Path(job.folder), job.annotations
     known = seen.recall(folder, annotations)
-    if known is not None and (folder / known.key / RESULT).is_file():
-        still = seen.again(known, root, job.names, verify=job.verify)
-        if still is not None:
-            if still != known:
-                seen.note(folder, annotations, still)
-            return _result(folder / known.key)
     records = list(reader(job.shard.source).read(job.shard))
     for _ in range(_TRIES):
         photographs, missing = _photographs(records, root, known, job.verify)
-        key = files.digest(annotations, [(one.path, one.sha256) for one in photographs])
+        key = job.key(photographs)
         target = folder / key
-        if (target / RESULT).is_file() or _finish(records, job, key, root, target, photographs):
+        if (target / RESULT).is_file() or _finish(
+            lambda made, key=key: _write(records, job, key, root, made),  # type: ignore[misc]
+            root,
+            target,
+            photographs,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
             seen.note(folder, annotations, seen.Known(key, photographs, missing, job.names))
             return _result(target)
@@ -124,24 +140,58 @@ def ingest(job: ShardJob) -> ShardResult:
     )
 
 
+def recalled(job: ShardJob) -> ShardResult | None:
+    """The shard where it can be had without being read; None where it can't.
+
+    That is so if it was done before, or one that differs from it in what some photographs hold (`renewing`).
+    """
+    root, folder, annotations = job.root, Path(job.folder), job.annotations
+    known = seen.recall(folder, annotations)
+    if known is None or not (folder / known.key / RESULT).is_file():
+        return None
+    still = seen.now(known, root, job.names, verify=job.verify)
+    if still is None:
+        return None
+    key = job.key(still.photographs)
+    if key != known.key and not (folder / key / RESULT).is_file() and not _renew(job, known, still, key):
+        return None
+    if key != known.key or still != known:
+        seen.note(folder, annotations, msgspec.structs.replace(still, key=key))
+    return _result(folder / key)
+
+
+def _renew(job: ShardJob, known: seen.Known, still: seen.Known, key: str) -> bool:
+    """Makes a shard of a finished one whose photographs held something else; whether it could."""
+    root, before = job.root, Path(job.folder) / known.key
+    if root is None or not job.apart:
+        return False
+    images = renewing.images(before / "images.parquet", root, known.photographs, still.photographs)
+    if images is None:
+        return False
+
+    def write(folder: Path) -> ShardResult:
+        for path in before.iterdir():
+            if path.name not in ("images.parquet", RESULT):
+                link_or_copy(path, folder / path.name)
+        parquet.write(images, folder / "images.parquet", "images")
+        return msgspec.structs.replace(_result(before), key=key)
+
+    return _finish(write, root, Path(job.folder) / key, still.photographs)
+
+
 def _result(folder: Path) -> ShardResult:
     return msgspec.json.decode((folder / RESULT).read_bytes(), type=ShardResult)
 
 
 def _finish(
-    records: Sequence[Photograph | Rejected],
-    job: ShardJob,
-    key: str,
-    root: Path | None,
-    target: Path,
-    photographs: Sequence[seen.Seen],
+    write: Callable[[Path], ShardResult], root: Path | None, target: Path, photographs: Sequence[seen.Seen]
 ) -> bool:
     """Makes the shard's folder, whole or not at all; whether it did.
 
     It doesn't if a photograph has changed since it was hashed: the folder's name would say what it doesn't hold.
     """
     with suppress(_Changed), folder_aside(target, RESULT) as folder:
-        result = _write(records, job, key, root, folder)
+        result = write(folder)
         (folder / RESULT).write_bytes(msgspec.json.encode(result))
         if root is not None and seen.changed(root, photographs) is not None:
             raise _Changed

@@ -36,7 +36,7 @@ from partonomy_data.pipeline.preview import Preview, preview
 from partonomy_data.pipeline.progress import Progress, Silent
 from partonomy_data.pipeline.reading import AtOnce, Finished, read
 from partonomy_data.pipeline.runs import BuildReport, record, report, take_back
-from partonomy_data.pipeline.validating import validate
+from partonomy_data.pipeline.validating import pages, validate
 from partonomy_data.pipeline.workers import Executors, pool
 from partonomy_data.store.layout import PREVIEW
 from partonomy_data.store.lock import build_lock
@@ -66,11 +66,12 @@ def build(
     config = config.absolute()
     with (
         ready(root, config) as workspace,
+        pages(config) as report_pages,
         executors(config.workers) as executor,
         model(root, config, progress) as asked,
     ):
         doing = AtOnce(config, workspace, executor, progress)
-        finished = read(root, config, workspace, asked, doing, progress, keep)
+        finished = replace(read(root, config, workspace, asked, doing, progress, keep), pages=report_pages)
         assembled = stage(finished)
         assembled = pose(finished, assembled, executor, progress)
         assembled = check(finished, assembled, progress)
@@ -148,15 +149,17 @@ def check(finished: Finished, assembled: Assembled, progress: Progress) -> Assem
     reviewed = finished.model.review(assembled.staged)
     finished.model.book(assembled.staged)
     with finished.clock.measure("validate"):
-        checked = validate(finished.root, finished.config, assembled, finished.clock.run_id, progress)
+        run_id, pages = finished.clock.run_id, finished.pages
+        checked = validate(finished.root, finished.config, assembled, run_id, progress, pages)
     return replace(checked, reviewed=reviewed)
 
 
 def finish(finished: Finished, assembled: Assembled) -> BuildReport:
     """Publishes the staged version, records the run, and clears what is of no more use.
 
-    The run is recorded before CURRENT moves: killed at any moment, it never leaves a current version that nothing says how
-    to refresh. Raises OSError, with the store as it was, if the disk is full before that; after it, it is told in the report.
+    The run is recorded, and the validation's report written, before CURRENT moves: killed at any moment, it never leaves a
+    current version that nothing says how to refresh. Raises OSError, with the store as it was, if the disk is full before
+    that; after it, it is told in the report.
     """
     clock, root = finished.clock, finished.root
 
@@ -164,6 +167,11 @@ def finish(finished: Finished, assembled: Assembled) -> BuildReport:
         done = report(root, published, assembled, clock, finished.model, finished.failed)
         record(root, finished.config, done, assembled.reviewed)
         return done
+
+    def before(published: Published) -> None:
+        if finished.pages is not None:
+            finished.pages.wait()
+        recorded(published)
 
     with clock.measure("preview"):
         shown = _preview(finished, assembled)
@@ -174,7 +182,7 @@ def finish(finished: Finished, assembled: Assembled) -> BuildReport:
         readme = card(manifest, assembled.filled, assembled.splits)
         extras = {PREVIEW: shown.content} if shown is not None else {}
         try:
-            published = publish(root, assembled.staged, manifest, readme=readme, extras=extras, before=recorded)
+            published = publish(root, assembled.staged, manifest, readme=readme, extras=extras, before=before)
         except BaseException:
             take_back(root, clock.run_id)
             raise

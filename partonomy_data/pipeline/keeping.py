@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from partonomy_data.ingest.labels import Labels
+from partonomy_data.ingest.seen import Seen
 from partonomy_data.ingest.shard import RESULT, ShardResult
 from partonomy_data.sources import files
 from partonomy_data.sources.base import Plan, Shard, SourceFile
@@ -22,35 +23,43 @@ class Kept(msgspec.Struct, frozen=True):
     source: str
     vocabulary: Vocabulary
     files: list[SourceFile]
-    fingerprints: list[str]
-    """Of its shards."""
+    shards: list[Shard]
+    """Without what it takes to read them."""
     images_root: str | None
     rejected: list[Rejected]
     repairs: dict[str, int]
     labels: str
     """Digest of the names that its categories got."""
     results: list[ShardResult]
+    on: str = ""
+    """Digest of what was asked for, and of the code that looked at it; empty if more than its files was looked at."""
+    looked_at: list[Seen] = []
+    """The files that it follows from, by their whole paths."""
 
     def plan(self) -> Plan:
         """The plan again, whose shards can't be read any more."""
-        n = len(self.fingerprints)
-        shards = [Shard(self.source, i, n, one, 0, {}) for i, one in enumerate(self.fingerprints)]
         root = Path(self.images_root) if self.images_root else None
-        return Plan(self.source, self.vocabulary, self.files, shards, root, self.rejected, self.repairs)
+        return Plan(
+            self.source, self.vocabulary, self.files, self.shards, root, self.rejected, self.repairs, remembered=True
+        )
 
 
-def kept(plan: Plan, labels: Labels, results: Sequence[ShardResult]) -> Kept:
-    """What is to be kept of a source."""
+def kept(
+    plan: Plan, labels: Labels, results: Sequence[ShardResult], on: str = "", looked_at: Sequence[Seen] = ()
+) -> Kept:
+    """What is to be kept of a source. See `Kept` for `on` and `looked_at`."""
     return Kept(
         source=plan.source,
         vocabulary=plan.vocabulary,
         files=plan.files,
-        fingerprints=[shard.fingerprint for shard in plan.shards],
+        shards=[msgspec.structs.replace(shard, payload={}) for shard in plan.shards],
         images_root=str(plan.images_root) if plan.images_root else None,
         rejected=[msgspec.structs.replace(row, row=_plain(row.row)) for row in plan.rejected],
         repairs=plan.repairs,
         labels=digest(labels),
         results=list(results),
+        on=on,
+        looked_at=list(looked_at),
     )
 
 

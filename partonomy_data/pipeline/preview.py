@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,19 +49,19 @@ SELECT image_id FROM placed WHERE place <= $each
 """
 _PHOTOGRAPHS: Final = """
 SELECT image_id, source, uri, license, width, height, list_contains(repairs, 'exif_transposed') AS transposed
-FROM images WHERE image_id IN (SELECT unnest($chosen)) ORDER BY source, image_id
+FROM images WHERE image_id IN ({chosen}) ORDER BY source, image_id
 """
 _OBJECTS: Final = """
 SELECT image_id, object_id, object_category, bbox::FLOAT[] AS bbox FROM objects
-WHERE image_id IN (SELECT unnest($chosen)) ORDER BY object_id
+WHERE image_id IN ({chosen}) ORDER BY object_id
 """
 _PARTS: Final = """
 SELECT p.image_id, p.object_id, p.part_category, p.bbox::FLOAT[] AS bbox, p.mask FROM parts p
-WHERE p.image_id IN (SELECT unnest($chosen)) ORDER BY p.area DESC, p.part_id
+WHERE p.image_id IN ({chosen}) ORDER BY p.area DESC, p.part_id
 """
 _QUESTIONS: Final = """
 SELECT image_id, question_type, question, list_transform(choices, lambda one: one.text) AS choices, correct_index
-FROM questions WHERE image_id IN (SELECT unnest($chosen)) ORDER BY image_id, question_id
+FROM questions WHERE image_id IN ({chosen}) ORDER BY image_id, question_id
 """
 
 
@@ -126,11 +126,8 @@ def _found(staged: Path, each: int) -> dict[str, list[dict[str, Any]]]:
     """The rows that are shown, by what they are."""
     with duckdb.connect() as connection:
         for name in ("images", "objects", "parts", "questions"):
-            files = ", ".join(quoted(str(path)) for path in sorted((staged / name).rglob("*.parquet")))
-            if files:
-                # A source folder's name must not become a column of another type than the file's own.
-                rows = f"SELECT * FROM read_parquet([{files}], hive_partitioning = false)"
-                connection.execute(f"CREATE VIEW {name} AS {rows}")
+            if files := sorted((staged / name).rglob("*.parquet")):
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {_rows(files)}")
         here = {
             name for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         }
@@ -138,13 +135,32 @@ def _found(staged: Path, each: int) -> dict[str, list[dict[str, Any]]]:
             return {"photographs": []}
         stated = [row[0] for row in connection.execute("SELECT DISTINCT license FROM images").fetchall()]
         given = {"pixels": MOST_PIXELS, "each": each, "forbidden": [one for one in stated if licences.forbids(one)]}
-        chosen = {"chosen": sorted(row[0] for row in connection.execute(_CHOSEN, given).fetchall())}
+        ids = sorted(row[0] for row in connection.execute(_CHOSEN, given).fetchall())
+        if not ids:
+            return {"photographs": []}
+        # Written out, so that masks and choices of other photographs are passed over instead of read and joined.
+        chosen = ", ".join(map(quoted, ids))
+        for name in sorted(here):
+            _narrow(connection, name, sorted((staged / name).rglob("*.parquet")), chosen)
         asked = {"photographs": _PHOTOGRAPHS, "objects": _OBJECTS, "parts": _PARTS, "questions": _QUESTIONS}
         return {
-            name: connection.sql(sql, params=chosen).to_arrow_table().to_pylist()
+            name: connection.sql(sql.format(chosen=chosen)).to_arrow_table().to_pylist()
             for name, sql in asked.items()
             if name != "questions" or name in here
         }
+
+
+def _rows(files: Sequence[Path], *, filename: bool = False) -> str:
+    """SQL of the rows of files: a source folder's name must not become a column of another type than the file's own."""
+    listed = ", ".join(quoted(str(path)) for path in files)
+    return f"read_parquet([{listed}], hive_partitioning = false, filename = {str(filename).lower()})"
+
+
+def _narrow(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], chosen: str) -> None:
+    """Has a view show but the files that have rows of the chosen photographs: few of a large store's."""
+    sql = f"SELECT DISTINCT filename FROM {_rows(files, filename=True)} WHERE image_id IN ({chosen})"
+    if having := sorted(Path(name) for (name,) in connection.execute(sql).fetchall()):
+        connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {_rows(having)}")
 
 
 def _row(

@@ -17,8 +17,9 @@ import pyarrow as pa
 from partonomy_data.config import BuildConfig
 from partonomy_data.errors import SourceError
 from partonomy_data.ingest.labels import Labels
+from partonomy_data.ingest.seen import Seen
 from partonomy_data.ingest.shard import ShardResult
-from partonomy_data.pipeline import keeping, steps
+from partonomy_data.pipeline import keeping, replanning, steps
 from partonomy_data.pipeline.judging import Model
 from partonomy_data.pipeline.keeping import Kept
 from partonomy_data.pipeline.progress import Progress
@@ -27,6 +28,7 @@ from partonomy_data.sources import listing
 from partonomy_data.sources.base import Plan
 from partonomy_data.taxonomy.names import Names
 from partonomy_data.taxonomy.overrides import Overrides
+from partonomy_data.validation.pages_apart import Pages
 
 #: Errors that no reading gives: they tell of the disk that is written to, or of this machine.
 _NOT_OF_SOURCES: Final = frozenset(
@@ -57,7 +59,8 @@ class AtOnce:
 
     def plan(self, name: str) -> Plan:
         """See Doing."""
-        return steps.plan_source(name, self.config.sources[name], self.config.limit, self.workspace)
+        config = self.config
+        return steps.plan_source(name, config.sources[name], config.limit, self.workspace, verify=config.verify)
 
     def read(self, plan: Plan, labels: Labels) -> list[ShardResult]:
         """See Doing."""
@@ -81,13 +84,31 @@ class Finished:
     """Sources of which what the last build had is kept, and why."""
     listings: Mapping[str, Mapping[str, pa.Table]] = field(default_factory=dict)
     """Source → folder → its files as they were before they were read."""
+    pages: Pages | None = None
+    """Who writes Great Expectations' report, if one is wanted."""
 
     def kept(self) -> dict[str, Kept]:
-        """What a later refresh may keep of each source."""
+        """What a later refresh may keep of each source that was read, or do without."""
+        start_ns = int(self.clock.started.timestamp() * 1e9)
         return {
-            name: keeping.kept(plan, steps.labels_of(name, plan, self.names), self.results[name])
+            name: keeping.kept(
+                plan,
+                steps.labels_of(name, plan, self.names),
+                self.results[name],
+                *self._rests_on(name, plan, start_ns),
+            )
             for name, plan in self.plans.items()
+            if name not in self.failed
         }
+
+    def _rests_on(self, name: str, plan: Plan, start_ns: int) -> tuple[str, list[Seen]]:
+        """What a plan was asked for, and the files that it follows from; nothing if these can't be told."""
+        try:
+            request = steps.request_of(name, self.config.sources[name], self.config.limit)
+            files = replanning.looked_at(request, plan, self.listings.get(name, {}), start_ns)
+        except SourceError:
+            return "", []  # it is gone by now: the next build tells that
+        return replanning.asked(request), files
 
 
 def read(

@@ -166,7 +166,7 @@ def remember(finished: Finished, *, complete: bool) -> None:
     """Writes down what a build that has just published rested on. Call it with the build lock held."""
     workspace, config = finished.workspace, finished.config
     (workspace.last / "last.json").unlink(missing_ok=True)
-    keeping.save(workspace.last, {name: one for name, one in finished.kept().items() if name not in finished.failed})
+    keeping.save(workspace.last, finished.kept())
     contents, start = _photographs(finished), int(finished.clock.started.timestamp() * 1e9)
     for name, folders in finished.listings.items():
         for place, (folder, listed) in enumerate(folders.items()):
@@ -205,15 +205,23 @@ def _contents(
     if plan.images_root is not None:
         inside = os.path.relpath(plan.images_root, folder.resolve())
         if inside == "." or not inside.startswith(".."):
-            known |= {os.path.normpath(os.path.join(inside, path)): digest for path, digest in photographs.items()}
-    by_ending: dict[str, list[str]] = {}
+            start = "" if inside == "." else f"{inside}/"
+            known = {_plain(start + path): digest for path, digest in photographs.items()}
+    wanted: dict[str, list[str]] = {file.path.rsplit("/", 1)[-1]: [] for file in plan.files}
     for path in listed["path"].to_pylist():
-        by_ending.setdefault(path.rsplit("/", 1)[-1], []).append(path)
+        ending = path.rsplit("/", 1)[-1]
+        if ending in wanted:
+            wanted[ending].append(path)
     for file in plan.files:
-        at = [path for path in by_ending.get(file.path.rsplit("/", 1)[-1], []) if f"/{path}".endswith(f"/{file.path}")]
+        at = [path for path in wanted[file.path.rsplit("/", 1)[-1]] if f"/{path}".endswith(f"/{file.path}")]
         if len(at) == 1:
             known[at[0]] = file.sha256
     return known
+
+
+def _plain(path: str) -> str:
+    """A path as listings have it. Nearly all are so as they are, and there are as many as photographs."""
+    return os.path.normpath(path) if "//" in path or "./" in path else path
 
 
 def _with(listed: pa.Table, known: Mapping[str, str]) -> pa.Table:

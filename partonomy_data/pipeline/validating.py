@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +15,30 @@ from partonomy_data.sources.files import digest
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import reading
 from partonomy_data.store.pointer import read_current
+from partonomy_data.validation import pages_apart
 from partonomy_data.validation.cache import Cache
-from partonomy_data.validation.job import n_rules, validate_staged
+from partonomy_data.validation.job import n_rules, reported, validate_staged
+from partonomy_data.validation.pages_apart import Pages
 
 
-def validate(root: Path, config: BuildConfig, assembled: Assembled, run_id: str, progress: Progress) -> Assembled:
+def pages(config: BuildConfig) -> AbstractContextManager[Pages | None]:
+    """A process that writes Great Expectations' report, ready by the time that a build comes to it; None if it isn't wanted."""
+    return pages_apart.pages() if reported(config.validation) else nullcontext()
+
+
+def validate(
+    root: Path,
+    config: BuildConfig,
+    assembled: Assembled,
+    run_id: str,
+    progress: Progress,
+    pages: Pages | None = None,
+) -> Assembled:
     """Checks what is staged, sends questions that break a rule to quarantine, and writes the report into the run's folder.
 
     What has changed since the version before is judged; or all, where that wasn't validated by the same code and settings,
-    and where all is to be verified. Raises ValidationError if it may not be published, and PartonomyError if that can't be
-    found out (the disk is full).
+    and where all is to be verified. Great Expectations' report may still be under way: `pages` are to be waited for. Raises
+    ValidationError if it may not be published, and PartonomyError if that can't be found out (the disk is full).
     """
     import duckdb
 
@@ -44,6 +58,7 @@ def validate(root: Path, config: BuildConfig, assembled: Assembled, run_id: str,
                 threads=config.workers,
                 told=progress.advance,
                 cache=cache,
+                pages=pages,
             )
     except duckdb.Error as error:
         what = str(error).splitlines()[0].rstrip(".")

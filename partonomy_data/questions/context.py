@@ -15,6 +15,7 @@ from partonomy_data.questions.contrasts import contrast_names
 from partonomy_data.questions.inputs import Inputs
 from partonomy_data.questions.kinds import Kinds
 from partonomy_data.questions.settings import QuestionSettings
+from partonomy_data.sources.files import digest
 from partonomy_data.splits import HeldOut
 from partonomy_data.taxonomy.algebra import PartRelations
 
@@ -59,7 +60,8 @@ class Taxonomy:
     def __init__(self, inputs: Inputs, settings: QuestionSettings) -> None:
         relations = inputs.taxonomy("part_relations")
         self.settings = settings
-        self.kinds = Kinds.of_table(inputs.taxonomy("category_graph"))
+        graph = inputs.taxonomy("category_graph")
+        self.kinds = Kinds.of_table(graph)
         names = inputs.taxonomy("object_categories").select(["object_category", "sources"]).to_pylist()
         self.categories = tuple(sorted(row["object_category"] for row in names))
         self.sources = {row["object_category"]: frozenset(row["sources"]) for row in names}
@@ -74,6 +76,8 @@ class Taxonomy:
         # No choice is wrong for the reason alone that a language model keeps two names apart.
         self.any_relation = PartRelations.of_table(pa.concat_tables([relations, doubts(relations)]))
         self.sure_relation = PartRelations.of_table(relations, least=CONFIDENT)
+        #: Of all that `kinds`, `relatives` and the relations follow from.
+        self.digest = digest(self.categories, keyed.table_digest(graph), keyed.table_digest(relations))
 
     def context(
         self,

@@ -47,6 +47,10 @@ class Inputs:
         base = self.folder / "images"
         return sorted(path.relative_to(base).as_posix() for path in base.glob("**/*.parquet"))
 
+    def lengths(self) -> list[int]:
+        """How many images each shard has, in the order of `names`."""
+        return [int(pq.read_metadata(self.folder / "images" / name).num_rows) for name in self.names()]
+
     def images(self) -> Iterator[pa.Table]:
         """The images, shard by shard."""
         for name in self.names():

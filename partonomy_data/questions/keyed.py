@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
+import pyarrow as pa
+import pyarrow.ipc
+
 T = TypeVar("T")
 
 
@@ -29,3 +32,11 @@ def shuffled(items: Sequence[T], *of: object) -> list[T]:
 def permutation(length: int, *of: object) -> list[int]:
     """The numbers from 0 to `length` - 1 in an order that the key decides."""
     return shuffled(range(length), *of)
+
+
+def table_digest(table: pa.Table) -> str:
+    """Digest of a table's content, in the chunks that it has."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return blake2b(sink.getvalue(), digest_size=16).hexdigest()

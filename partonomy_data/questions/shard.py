@@ -1,6 +1,6 @@
 """One shard of questions: a family of categories in one source and split, from its instances to Parquet.
 
-A shard that was finished before is not done again: its folder is named by a digest of its instances, of what the
+A shard that was finished before is not done again: its folder is named by a digest of its instances (`pieces`), of what the
 taxonomy says of their categories, of the settings, of the proposed templates and of the code. It appears whole, by
 renaming.
 """
@@ -20,6 +20,7 @@ from partonomy_data.questions.arrays import Instances, Ints, arrays
 from partonomy_data.questions.blocks import Block, blocks
 from partonomy_data.questions.context import Context
 from partonomy_data.questions.grouping import Coverage, group
+from partonomy_data.questions.pieces import Piece
 from partonomy_data.questions.rows import Builder
 from partonomy_data.questions.truth import Bools
 from partonomy_data.questions.ungrouped import ungrouped
@@ -38,11 +39,17 @@ class Job(msgspec.Struct, frozen=True):
     """What a worker needs to make a shard."""
 
     context: Context
-    instances: str
-    """An Arrow stream with the schema `instances.INSTANCES` and a column `cluster`."""
+    pieces: list[Piece]
+    """Its instances."""
     folder: str
     """Where finished shards are kept."""
     code: str
+
+    @property
+    def key(self) -> str:
+        """Digest of all that the shard follows from: the name of its folder."""
+        context = msgspec.json.encode(self.context, order="deterministic")
+        return digest(self.code, context, *(piece.content for piece in self.pieces))
 
 
 class CoverageRow(msgspec.Struct, frozen=True):
@@ -72,30 +79,22 @@ class Made(msgspec.Struct, frozen=True):
     coverage: list[CoverageRow]
 
 
+def finished(job: Job) -> Made | None:
+    """What `made.json` in the shard's folder holds; None if it was not made yet."""
+    path = Path(job.folder) / job.key / _MADE
+    return msgspec.json.decode(path.read_bytes(), type=Made) if path.is_file() else None
+
+
 def make(job: Job) -> Made:
     """Makes the shard, unless that was done before, and returns what `made.json` in its folder holds."""
-    table = _read(Path(job.instances))
-    key = digest(job.code, msgspec.json.encode(job.context, order="deterministic"), *_bytes(table))
-    target = Path(job.folder) / key
-    if (target / _MADE).is_file():
-        return msgspec.json.decode((target / _MADE).read_bytes(), type=Made)
-    with folder_aside(target, _MADE) as folder:
+    if (before := finished(job)) is not None:
+        return before
+    key = job.key
+    table = pa.concat_tables([piece.read() for piece in job.pieces]).sort_by("object_id").combine_chunks()
+    with folder_aside(Path(job.folder) / key, _MADE) as folder:
         made = _write(_arrays(table, job.context), job.context, key, folder)
         (folder / _MADE).write_bytes(msgspec.json.encode(made))
     return made
-
-
-def _read(path: Path) -> pa.Table:
-    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-        return reader.read_all().sort_by("object_id").combine_chunks()
-
-
-def _bytes(table: pa.Table) -> Iterator[bytes]:
-    """The table's content, whatever buffers hold it."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    yield sink.getvalue().to_pybytes()
 
 
 def _arrays(table: pa.Table, context: Context) -> Instances:

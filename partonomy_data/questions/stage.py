@@ -10,24 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from partonomy_data import splits
 from partonomy_data.questions import keyed
 from partonomy_data.questions.bank import Bank, Proposed
 from partonomy_data.questions.context import Taxonomy
-from partonomy_data.questions.inputs import Inputs, ShardTables
+from partonomy_data.questions.inputs import Inputs
+from partonomy_data.questions.pieces import gather
+from partonomy_data.questions.placing import placed
 from partonomy_data.questions.settings import QuestionSettings
-from partonomy_data.questions.shard import CoverageRow, Job, Made, make
-from partonomy_data.questions.spool import path_of, spooled
+from partonomy_data.questions.shard import CoverageRow, Job, Made, finished, make
 from partonomy_data.store import files, parquet
 
 #: The tables that are made; what `target` has of them is replaced.
 TABLES: Final = ("splits", "questions", "question_masks")
-#: Names of categories come again and again, and are kept once.
-_NAME: Final = pa.dictionary(pa.int32(), pa.string())
-_LABELS: Final = pa.schema([("image_id", pa.string()), ("object_category", _NAME), ("part_category", _NAME)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,7 @@ def generate(
 ) -> Generated:
     """Writes `splits`, `questions` and `question_masks` below `target`, from the tables below `tables`.
 
-    `work` keeps finished shards for the next time, and what lies between; it is on the file system of `target`. `code`
+    `work` keeps finished shards, and what they are made of, for the next time; it is on the file system of `target`. `code`
     is a digest of the code that shards of other code are not taken for. `templates` word questions beside the standard
     ones; their order doesn't matter. Raises UsageError for settings that can't be, ValueError for templates that can't.
     """
@@ -64,82 +59,42 @@ def generate(
     Bank.extended(templates)
     inputs = Inputs(tables)
     taxonomy = Taxonomy(inputs, settings)
-    spool = work / "instances"
-    for folder in (spool, *(target / name for name in TABLES)):
-        shutil.rmtree(folder, ignore_errors=True)
-    images, labels = _images(inputs), _labels(inputs)
-    assigned = splits.assign(images, labels, taxonomy.any_relation, taxonomy.kinds.all_parents(), settings.splits)
-    made_files = []
+    for name in TABLES:
+        shutil.rmtree(target / name, ignore_errors=True)
+    found = placed(inputs, taxonomy, settings, work / "placed", code)
+    assigned, made_files = found.assigned, []
     if len(assigned.table):
         made_files.append(target / "splits" / "splits.parquet")
         parquet.write(assigned.table, made_files[0], "splits")
-    leakage = splits.leakage(assigned.table, images, labels, assigned.held_out, settings.splits)
-    del labels
-    parts = spooled(inputs, taxonomy, settings, assigned, images["image_id"], spool)
-    del images
+    gathered = gather(inputs, taxonomy, settings, assigned, found.image_ids, work / "pieces", code)
     jobs = [
-        Job(
-            taxonomy.context(*key, parts[key], assigned.held_out, templates),
-            str(path_of(spool, key)),
-            str(work / "shards"),
-            code,
-        )
-        for key in sorted(parts)
+        Job(taxonomy.context(*key, of.parts, assigned.held_out, templates), of.pieces, str(work / "shards"), code)
+        for key, of in sorted(gathered.items(), key=lambda one: one[0])
     ]
     if progress is not None:
         progress.stage("making questions", len(jobs))
     done = _run(jobs, executor, progress)
     for one in done:
         made_files += _linked(one, work / "shards", target)
-    shutil.rmtree(spool, ignore_errors=True)
     return Generated(
         sum(one.n_questions for one in done),
         sum(one.n_instances for one in done),
         _coverage(done),
-        leakage,
+        found.leakage,
         made_files,
         done,
     )
 
 
-def _images(inputs: Inputs) -> pa.Table:
-    texts = ("image_id", "source", "source_split", "photograph", "sha256")
-    kind = pa.schema([*((name, pa.string()) for name in texts), ("phash", pa.uint64())])
-    return pa.concat_tables([kind.empty_table(), *(table.select(kind.names).cast(kind) for table in inputs.images())])
-
-
-def _labels(inputs: Inputs) -> pa.Table:
-    """The distinct (image_id, object_category, part_category or null) of what is annotated."""
-    both = pa.concat_tables([_LABELS.empty_table(), *(_labels_of(tables).cast(_LABELS) for tables in inputs.shards())])
-    return both.unify_dictionaries()
-
-
-def _labels_of(tables: ShardTables) -> pa.Table:
-    objects = tables.objects.select(["object_id", "image_id", "object_category"])
-    place = pc.index_in(tables.parts["object_id"], value_set=objects["object_id"].combine_chunks())
-    names = _LABELS.names
-    of_parts = pa.table(
-        {
-            "image_id": objects["image_id"].combine_chunks().take(place.combine_chunks()),
-            "object_category": objects["object_category"].combine_chunks().take(place.combine_chunks()),
-            "part_category": tables.parts["part_category"],
-        }
-    ).filter(pc.is_valid(place))
-    alone = objects.select(["image_id", "object_category"]).append_column(
-        "part_category", pa.nulls(len(objects), pa.string())
-    )
-    plain = pa.schema([(name, pa.string()) for name in names])
-    both = pa.concat_tables([of_parts.cast(plain), alone.cast(plain)])
-    return both.group_by(names, use_threads=False).aggregate([]).select(names)
-
-
 def _run(jobs: list[Job], executor: Executor, progress: Any) -> list[Made]:
     """The shards, in the order of the jobs. The first that fails stops the others; finished ones are kept."""
+    done = {place: before for place, job in enumerate(jobs) if (before := finished(job)) is not None}
+    if progress is not None and done:
+        progress.advance(len(done))
     # The largest are begun first: one of them alone at the end would have all workers but its own wait.
-    sizes = [Path(job.instances).stat().st_size for job in jobs]
-    order = sorted(range(len(jobs)), key=lambda place: (-sizes[place], place))
+    sizes = [sum(piece.rows for piece in job.pieces) for job in jobs]
+    order = sorted(set(range(len(jobs))) - done.keys(), key=lambda place: (-sizes[place], place))
     running = {executor.submit(make, jobs[place]): place for place in order}
-    done: dict[int, Made] = {}
     try:
         for future in as_completed(running):
             done[running[future]] = future.result()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -73,6 +73,8 @@ class Plan:
     """Rows that belong to no photograph (unparsable ones, say)."""
     repairs: dict[str, int] = field(default_factory=dict)
     """How often each rule was applied in looking at the source."""
+    remembered: bool = False
+    """Whether it is that of an earlier build: its shards can be told from others, but not be read."""
 
 
 class Reader(Protocol):
@@ -87,6 +89,19 @@ class Reader(Protocol):
 
     def read(self, shard: Shard) -> Iterator[Photograph | Rejected]:
         """The photographs of one shard, one at a time, in the order of their `image_id`'s key."""
+        ...
+
+
+@runtime_checkable
+class OfFiles(Protocol):
+    """What a reader may be besides: one whose `plan` and `read` look at a few files and at no photograph.
+
+    Then a source whose files are what they were needn't be planned again, nor a shard be read again in which nothing but the
+    content of photographs has changed. Whether a photograph is there is no look at it.
+    """
+
+    def annotation_files(self, request: SourceRequest) -> list[Path]:
+        """All files that it looks at. Raises SourceError if the source isn't this dataset."""
         ...
 
 
@@ -106,4 +121,4 @@ def _points() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="partonomy.sources")}
 
 
-__all__ = ["Plan", "Reader", "Rule", "Shard", "SourceFile", "SourceRequest", "reader"]
+__all__ = ["OfFiles", "Plan", "Reader", "Rule", "Shard", "SourceFile", "SourceRequest", "reader"]

@@ -67,38 +67,75 @@ def write(outcomes: Sequence[Outcome], folder: Path, *, title: str) -> GxReport:
     Nothing is read from the network, and nothing is written elsewhere. Raises UsageError where Great Expectations is not
     installed, and RuntimeError where it fails.
     """
+    by_table: dict[str, list[Outcome]] = {}
+    for one in outcomes:
+        by_table.setdefault(one.table, []).append(one)
+    report = Report(folder, title=title)
+    for mine in by_table.values():
+        report.add(mine)
+    return report.close()
+
+
+def ready() -> None:
+    """Imports all that a report needs, which takes seconds. Raises UsageError where Great Expectations is not installed."""
     if not available():
         raise UsageError(
             "the validation report needs great_expectations, which is not installed",
             mend="Run: pip install 'partonomy-data[validation]'",
         )
-    by_table: dict[str, list[Outcome]] = {}
-    for one in outcomes:
-        by_table.setdefault(one.table, []).append(one)
     with _quiet():
-        import great_expectations
-        from great_expectations.render.view import DefaultJinjaPageView
+        import great_expectations  # noqa: F401
+        import pandas  # noqa: F401
+        from great_expectations.render import renderer, view  # noqa: F401
 
-        context = great_expectations.get_context(mode="ephemeral")
-        context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-        run = documents.Run(
-            title=title,
-            time=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC",
-            version=str(great_expectations.__version__),
-            environment=documents.with_pages(DefaultJinjaPageView().env),
+
+class Report:
+    """A report under way: suites are added one by one, in the order of its pages; `close` writes the first page."""
+
+    def __init__(self, folder: Path, *, title: str) -> None:
+        """Raises UsageError where Great Expectations is not installed."""
+        ready()
+        self._folder = folder
+        self._outcomes: dict[str, list[Outcome]] = {}
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        with _quiet():
+            import great_expectations
+            from great_expectations.render.view import DefaultJinjaPageView
+
+            self._context = _context()
+            self._run = documents.Run(
+                title=title,
+                time=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC",
+                version=str(great_expectations.__version__),
+                environment=documents.with_pages(DefaultJinjaPageView().env),
+            )
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Has the outcomes of one suite counted, and writes its pages; instead of earlier ones of the same suite.
+
+        Raises RuntimeError where Great Expectations fails.
+        """
+        mine, table = list(outcomes), outcomes[0].table
+        known = suites().get(table)
+        suite = Suite(table, known.meta if known else {}, tuple(one.expectation for one in mine))
+        with _quiet():
+            if table in self._outcomes:
+                self._context = _context()  # one knows a suite for good
+            found, pages = _validated(self._context, suite, mine)
+        if max(one.checked for one in mine) > _LARGE:
+            gc.collect()
+        self._outcomes[table] = mine
+        self._verdicts.update({(table, rule): verdict for rule, verdict in found.items()})
+        write_text(
+            self._folder / "validations" / f"{table}.html", documents.validation(self._run, pages[0], mine, found)
         )
-        verdicts: dict[tuple[str, str], Verdict] = {}
-        for table, mine in by_table.items():
-            known = suites().get(table)
-            suite = Suite(table, known.meta if known else {}, tuple(one.expectation for one in mine))
-            found, pages = _validated(context, suite, mine)
-            if max(one.checked for one in mine) > _LARGE:
-                gc.collect()
-            verdicts.update({(table, rule): verdict for rule, verdict in found.items()})
-            write_text(folder / "validations" / f"{table}.html", documents.validation(run, pages[0], mine, found))
-            write_text(folder / "expectations" / f"{table}.html", documents.suite(run, pages[1], mine))
-        write_text(folder / "index.html", documents.index(run, by_table, verdicts))
-    return GxReport(folder / "index.html", verdicts)
+        write_text(self._folder / "expectations" / f"{table}.html", documents.suite(self._run, pages[1], mine))
+
+    def close(self) -> GxReport:
+        """Writes the page to begin with."""
+        index = self._folder / "index.html"
+        write_text(index, documents.index(self._run, self._outcomes, self._verdicts))
+        return GxReport(index, self._verdicts)
 
 
 def disagreements(outcomes: Sequence[Outcome], report: GxReport) -> list[str]:
@@ -117,6 +154,15 @@ def disagreements(outcomes: Sequence[Outcome], report: GxReport) -> list[str]:
             ours, theirs = ("kept" if kept else "broken" for kept in (one.within, verdict.success))
             lines.append(f"{one.table}.{one.rule}: it is {ours}, but {theirs} by Great Expectations")
     return lines
+
+
+def _context() -> Any:
+    """Great Expectations' context, which writes nothing to disk."""
+    import great_expectations
+
+    context = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    return context
 
 
 def _validated(

@@ -18,9 +18,10 @@ from partonomy_data.store.lock import reading
 from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import read_current
 from partonomy_data.store.remote.copies import as_published
-from partonomy_data.validation import data_docs
+from partonomy_data.validation import data_docs, pages_apart
 from partonomy_data.validation.cache import Cache, Record
 from partonomy_data.validation.changes import changes, content, staged_files, summed
+from partonomy_data.validation.pages_apart import Pages
 from partonomy_data.validation.quarantining import helps, quarantine, without
 from partonomy_data.validation.report import MOST_NAMED, Failure, Validation, validation
 from partonomy_data.validation.running import Outcome, run
@@ -67,25 +68,27 @@ def validate_staged(
     threads: int | None = None,
     told: Callable[[], None] | None = None,
     cache: Cache | None = None,
+    pages: Pages | None = None,
 ) -> Checked:
     """Checks all rules on the staged folder, whose manifest will say what is `given`.
 
     Questions that break a rule of level `row` go to quarantine, if they are few and nothing else is wrong. The report is
     written to `folder`. `cache` has what earlier builds found out about files that are the same, and whether the version
-    before was validated: then what has changed since is judged (`changes`). Raises ValidationError if a rule is broken for
-    which nothing may be published.
+    before was validated: then what has changed since is judged (`changes`). `pages`, which were not begun, get the report by
+    Great Expectations; the caller waits for them. Without them they are waited for here, where the settings want them. Raises
+    ValidationError if a rule is broken for which nothing may be published.
     """
     parent = _parent(root)
     manifest = dict(given)
     gone = 0
-    with _spilling(root) as spill:
+    with _spilling(root) as spill, _report(folder, settings, pages) as of_suite:
 
         def look() -> AbstractContextManager[Subject]:
             return opened(staged, manifest, settings, spill_to=spill, parent=parent, threads=threads, cache=cache)
 
         with look() as subject:
             since = changes(subject, parent)
-            outcomes = run(subject, told, since=since)
+            outcomes = run(subject, told, since=since, of_suite=of_suite)
             came_to = validation(outcomes, dict(subject.rows), since=since.version if since else None)
             if helps(outcomes):
                 left = quarantine(subject, outcomes)
@@ -95,12 +98,16 @@ def validate_staged(
         if gone:
             with look() as subject:
                 since = changes(subject, parent)
-                outcomes = run(subject, None, [one for one in outcomes if one.table not in _OF_QUESTIONS], since)
+                outcomes = run(
+                    subject, None, [one for one in outcomes if one.table not in _OF_QUESTIONS], since, of_suite
+                )
                 came_to = validation(outcomes, dict(subject.rows), gone, since.version if since else None)
                 if came_to.success:
                     _note(subject, outcomes)
-    _write(came_to, outcomes, folder, pages=settings.data_docs)
+    _write(came_to, folder)
     if not came_to.success:
+        if pages is not None:
+            pages.wait()
         raise ValidationError(came_to, folder)
     return Checked(came_to, outcomes, manifest)
 
@@ -122,11 +129,16 @@ def validate_published(
     there is one. Raises StoreError if there is no such version.
     """
     settings = settings or ValidationSettings()
-    with as_published(root, version) as (root, name), reading(root, name), _spilling(root) as spill:
+    with (
+        as_published(root, version) as (root, name),
+        reading(root, name),
+        _spilling(root) as spill,
+        _report(folder, settings) as of_suite,
+    ):
         found = manifest.listed(root, name)
         changed = _changed(Layout(root).version(name), found)
         with opened(Layout(root).version(name), found.content, settings, spill_to=spill) as subject:
-            outcomes = run(subject)
+            outcomes = run(subject, of_suite=of_suite)
             came_to = validation(outcomes, dict(subject.rows))
     came_to = msgspec.structs.replace(came_to, rules=came_to.rules + 1)
     if changed:
@@ -142,7 +154,7 @@ def validate_published(
         )
         came_to = msgspec.structs.replace(came_to, success=False, failures=[failure, *came_to.failures])
     if folder is not None:
-        _write(came_to, outcomes, folder, pages=settings.data_docs)
+        _write(came_to, folder)
     return came_to, outcomes
 
 
@@ -192,8 +204,32 @@ def _parent(root: Path) -> tuple[Path, Mapping[str, Any]] | None:
         return None  # a damaged version is nothing to compare with
 
 
-def _write(came_to: Validation, outcomes: list[Outcome], folder: Path, *, pages: bool) -> None:
+def _write(came_to: Validation, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files.write_json(folder / REPORT, msgspec.to_builtins(came_to))
-    if pages and data_docs.wanted():
-        data_docs.write(outcomes, folder, title=folder.parent.name)
+
+
+@contextmanager
+def _report(
+    folder: Path | None, settings: ValidationSettings, pages: Pages | None = None
+) -> Iterator[Callable[[list[Outcome]], None] | None]:
+    """What suites are handed to for Great Expectations' report; None where none is wanted.
+
+    It is written when the block has ended, unless `pages` are given: then the caller waits for it.
+    """
+    if folder is None or not reported(settings):
+        yield None
+    elif pages is not None:
+        pages.begin(folder, folder.parent.name)
+        yield pages.add
+        pages.end()
+    else:
+        with pages_apart.pages() as own:
+            with _report(folder, settings, own) as of_suite:
+                yield of_suite
+            own.wait()
+
+
+def reported(settings: ValidationSettings) -> bool:
+    """Whether Great Expectations is to write a report."""
+    return settings.data_docs and data_docs.wanted()

@@ -57,37 +57,45 @@ def run(
     told: Callable[[], None] | None = None,
     kept: Iterable[Outcome] = (),
     since: Changes | None = None,
+    of_suite: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
-    """The outcome of every rule, in the order of the suites. `told` is called after each.
+    """The outcome of every rule, in the order of the suites. `told` is called after each that is checked, and `of_suite` with
+    those of each suite in which any is.
 
     Rules whose outcomes are `kept`, as nothing changed that they look at, are not checked again. Where it is known what has
     changed `since` a version that was validated, the others look at that, as far as it is all that they need.
     A file that turns out to be damaged while it is read breaks the rule `files_readable`, and is left out from then on.
     """
+    outcomes: list[Outcome] = []
+    still = {(one.table, one.rule): one for one in kept}
+    for table, suite in suites().items():
+        mine = []
+        for one in suite.expectations:
+            as_before = still.get((table, one.rule))
+            mine.append(as_before or _outcome(subject, table, one, since))
+            if told is not None and as_before is None:
+                told()
+        if of_suite is not None and any((table, one.rule) not in still for one in suite.expectations):
+            of_suite(mine)
+        outcomes += mine
+    return outcomes
+
+
+def _outcome(subject: Subject, table: str, expectation: Expectation, since: Changes | None) -> Outcome:
+    """What comes of a rule now."""
     import duckdb
 
-    outcomes = []
-    still = {(one.table, one.rule): one for one in kept}
-    known = checks()
-    wanted = [(name, one) for name, suite in suites().items() for one in suite.expectations]
-    for table, expectation in wanted:
-        if (table, expectation.rule) in still:
-            outcomes.append(still[table, expectation.rule])
-            continue
-        start = time.perf_counter()
-        check = known[table, expectation.rule]
-        where, judged = (subject, None) if since is None else since.place(subject, table, expectation.rule)
-        try:
-            found = FOUND.empty_table() if where is None else _found(where, check)
-        except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            if not _blame(subject):
-                raise
-            found = pa.table({"row": ["all rows"], "reason": [f"a file is damaged ({first_line(error)})"]})
-        checked = subject.rows.get(table, 0) if table != VERSION else max(1, found.num_rows)
-        outcomes.append(Outcome(table, expectation, checked, _in_order(found), time.perf_counter() - start, judged))
-        if told is not None:
-            told()
-    return outcomes
+    start = time.perf_counter()
+    check = checks()[table, expectation.rule]
+    where, judged = (subject, None) if since is None else since.place(subject, table, expectation.rule)
+    try:
+        found = FOUND.empty_table() if where is None else _found(where, check)
+    except (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if not _blame(subject):
+            raise
+        found = pa.table({"row": ["all rows"], "reason": [f"a file is damaged ({first_line(error)})"]})
+    checked = subject.rows.get(table, 0) if table != VERSION else max(1, found.num_rows)
+    return Outcome(table, expectation, checked, _in_order(found), time.perf_counter() - start, judged)
 
 
 def _found(subject: Subject, check: Check) -> pa.Table:

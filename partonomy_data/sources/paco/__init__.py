@@ -22,6 +22,10 @@ class PacoReader:
     name = "paco"
     rules = RULES
 
+    def annotation_files(self, request: SourceRequest) -> list[Path]:
+        """See `sources.base.OfFiles`."""
+        return planning.annotation_files(request.path)
+
     def plan(self, request: SourceRequest, work: Path) -> Plan:
         """Finds the annotation files, checks them, and splits them by photograph."""
         return planning.plan(request, work)
