@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.helpers import stores
 from tests.helpers.chromium import launched
 
 # Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
@@ -100,13 +101,4 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture(scope="session")
 def demo_store(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The root of a store of the small demo world, as `partonomy demo` makes it, its sources in `root/demo`. Read only."""
-
-    def make(root: Path) -> None:
-        from partonomy_data import BuildConfig, SourceSetting, build
-        from partonomy_data.demo import write
-
-        world = write(root / "demo", size="small")
-        sources = {name: SourceSetting(str(path)) for name, path in sorted(world.sources.items())}
-        build(root, BuildConfig(sources=sources, workers=1))
-
-    return once("demo-store", make)
+    return stores.demo(once)

@@ -22,6 +22,9 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: P
     config = small(backbone, steps=6, optimisation={"hidden_learning_rate": 1e-3})
     assert trained(root, config, tmp_path / "killed", dies=3) == -9
     assert not (tmp_path / "killed").exists()
+    # Not with other settings, and an attempt at that does the checkpoint no harm.
+    with pytest.raises(ModelError, match=r"the checkpoint is of another settings.*Name another --out"):
+        job.train(root, small(backbone, steps=5), out=tmp_path / "killed", quiet=True)
     for name in ("whole", "killed"):
         in_one_thread(lambda out=tmp_path / name: job.train(root, config, out=out, quiet=True))
     whole, killed = lines(tmp_path / "whole" / "training.jsonl"), lines(tmp_path / "killed" / "training.jsonl")
@@ -105,9 +108,3 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
     found = checkpoints.latest(tmp_path / ".model.run" / "checkpoints")
     assert found is not None
     assert all(torch.isfinite(one).all() for one in found.state()["weights"].values())
-
-
-def test_a_checkpoint_of_other_settings_is_refused(root: Path, backbone: Path, tmp_path: Path) -> None:
-    assert trained(root, small(backbone, steps=4), tmp_path / "model", dies=3) == -9
-    with pytest.raises(ModelError, match=r"the checkpoint is of another settings.*Name another --out"):
-        job.train(root, small(backbone, steps=5), out=tmp_path / "model", quiet=True)
