@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -33,6 +34,22 @@ hypothesis.settings.load_profile("default")
 
 #: Folders of tests that take long, one by one or together.
 LONG = ("flows", "pipeline", "training")
+
+
+# What is imported and collected stays until the end. Looking through it for garbage, while it comes and then again whenever
+# a test makes many objects, takes each process some ten seconds.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there may be garbage, but not among what was there before."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """As the process ends, libraries look for what is left of theirs; they are to find it collected."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
