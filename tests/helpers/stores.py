@@ -15,7 +15,7 @@ def demo(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
         from partonomy_data import BuildConfig, SourceSetting, build
         from partonomy_data.demo import write
 
-        world = write(root / "demo", size="small")
+        world = write(root / "demo", size="small", processes=2)
         sources = {name: SourceSetting(str(path)) for name, path in sorted(world.sources.items())}
         build(root, BuildConfig(sources=sources, workers=1))
 
