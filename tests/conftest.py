@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.helpers import stores
 from tests.helpers.chromium import launched
 
 # Great Expectations' pages take ten seconds a build; tests/validation writes them where they are what is tested.
@@ -32,6 +34,22 @@ hypothesis.settings.load_profile("default")
 
 #: Folders of tests that take long, one by one or together.
 LONG = ("flows", "pipeline", "training")
+
+
+# What is imported and collected stays until the end. Looking through it for garbage, while it comes and then again whenever
+# a test makes many objects, takes each process some ten seconds.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on there may be garbage, but not among what was there before."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """As the process ends, libraries look for what is left of theirs; they are to find it collected."""
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,13 +118,4 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture(scope="session")
 def demo_store(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The root of a store of the small demo world, as `partonomy demo` makes it, its sources in `root/demo`. Read only."""
-
-    def make(root: Path) -> None:
-        from partonomy_data import BuildConfig, SourceSetting, build
-        from partonomy_data.demo import write
-
-        world = write(root / "demo", size="small")
-        sources = {name: SourceSetting(str(path)) for name, path in sorted(world.sources.items())}
-        build(root, BuildConfig(sources=sources, workers=1))
-
-    return once("demo-store", make)
+    return stores.demo(once)

@@ -6,15 +6,13 @@ import hashlib
 from pathlib import Path
 from typing import Final, Literal
 
-from model.evaluation.adapters import hugging_face, interventions, masking, prompted
+from model.evaluation.adapters import masking, named
 from model.evaluation.adapters.baselines import Oracle, Random
 from model.evaluation.adapters.blind import Frequent, Learned
-from model.evaluation.adapters.hugging_face import DType
 from model.evaluation.adapters.masking import Masking
-from model.evaluation.adapters.plum import PlumModel
+from model.evaluation.adapters.named import DType
 from model.evaluation.asking import Model
 from model.evaluation.predicting import PredictionConfig
-from model.plum import saving
 from model.stored import folder_of
 from partonomy_data.photographs.places import SETTING, Photographs, of_store
 from partonomy_data.store.layout import Layout
@@ -47,19 +45,28 @@ def load(
     if name in BASELINES:
         return _baseline(layout, store, name, predictions), ""
     kind, _, place = name.partition(":")
-    if name.startswith(hugging_face.PREFIX):
+    # What brings torch along is loaded for those who need it.
+    if name.startswith(named.PREFIX):
+        from model.evaluation.adapters import hugging_face
+
         return hugging_face.loaded(place, longest, dtype)
     if kind in PROMPTED and place:
+        from model.evaluation.adapters import prompted
+
         folder = Path(place) if Path(place).is_file() else folder_of(layout, place)
         way = prompted.loaded(folder, sam_size, PROMPTED[kind])
         return Masking(f"{kind}-{folder.stem}", store, way), _digest(folder, sam_size)
     others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}; or hf:NAME"
-    plain, done_to_it = interventions.split(name) if not Path(name).is_dir() else (name, "")
+    plain, done_to_it = named.split(name) if not Path(name).is_dir() else (name, "")
     folder = folder_of(layout, plain, others)
+    from model.evaluation.adapters import interventions
+    from model.evaluation.adapters.plum import PlumModel
+    from model.plum import saving
+
     loaded = saving.from_pretrained(folder).plum
     if done_to_it:
-        named = f"{folder.name}{interventions.SIGN}{done_to_it}"
-        return interventions.applied(named, loaded, done_to_it, longest), _digest(folder)
+        changed = f"{folder.name}{named.SIGN}{done_to_it}"
+        return interventions.applied(changed, loaded, done_to_it, longest), _digest(folder)
     return PlumModel(folder.name, loaded, longest), _digest(folder)
 
 

@@ -11,7 +11,7 @@ from model import settings
 from model.evaluation import candidates, measuring, predicting
 from model.evaluation.adapters import api
 from model.evaluation.adapters.api import ApiConfig
-from model.evaluation.adapters.hugging_face import DType
+from model.evaluation.adapters.named import DType
 from model.evaluation.general.config import GeneralConfig
 from model.evaluation.measuring import Measured
 from model.evaluation.people import job as people

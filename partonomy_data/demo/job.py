@@ -12,6 +12,8 @@ from partonomy_data.demo import SIZES, write
 from partonomy_data.errors import UsageError
 from partonomy_data.pipeline.progress import Progress
 
+_MOST_PROCESSES = 8
+
 
 def prepare(
     root: Path, *, size: str, world_seed: int, photo_seed: int, workers: int | None, progress: Progress
@@ -21,7 +23,9 @@ def prepare(
         raise UsageError(f"there is no demo world of size {size!r}", mend=f"Choose one of {', '.join(SIZES)}")
     folder = root / "demo"
     progress.stage("drawing the demo world", 1)
-    world = write(folder, size=size, world_seed=world_seed, photo_seed=photo_seed, processes=workers)
+    # Commands and flows may spawn processes, as scripts may not: several draw even the small world, which takes one ten seconds.
+    processes = workers or min(os.cpu_count() or 1, _MOST_PROCESSES)
+    world = write(folder, size=size, world_seed=world_seed, photo_seed=photo_seed, processes=processes)
     progress.advance()
     sources = {name: SourceSetting(str(path)) for name, path in sorted(world.sources.items())}
     return BuildConfig(sources=sources, workers=workers)

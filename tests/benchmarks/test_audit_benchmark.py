@@ -24,6 +24,7 @@ def accuracies(lines: list[str], attacker: str) -> list[float]:
     return [float(value) for value in re.findall(r"\d+\.\d", line)]
 
 
+@pytest.mark.soak  # `tests/questions/audit` has the same leaks
 def test_leaks_on_purpose_are_found(tmp_path: Path) -> None:
     lines = audit.leaky(tmp_path, None, quick=True)
     middle = next(place for place, line in enumerate(lines) if "regrouped" in line)

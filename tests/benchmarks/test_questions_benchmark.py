@@ -76,6 +76,7 @@ def test_the_scripts_way_is_timed_on_a_store(made: tuple[Path, Path, dict[str, A
     assert figures["seconds"] > 0
 
 
+@pytest.mark.soak
 def test_a_run_prints_a_line_for_each_size_and_the_comparison(tmp_path: Path) -> None:
     command = [sys.executable, "benchmarks/questions.py", "--shape", "75/200", "--instances", "500", "--quick"]
     done = subprocess.run(

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import partonomy_data
 from partonomy_data import BuildConfig, SourceSetting
-from tests.flows.serving import environment
+from tests.flows.serving import database, environment
 from tests.helpers import paco
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_the_flow_publishes_what_the_library_does(tmp_path: Path) -> None:
+def test_the_flow_publishes_what_the_library_does(
+    tmp_path: Path, once: Callable[[str, Callable[[Path], None]], Path]
+) -> None:
+    home = shutil.copytree(database(once), tmp_path / "home")
     source = paco.write(tmp_path / "paco")
     expected = partonomy_data.build(
         tmp_path / "library", BuildConfig(sources={"paco": SourceSetting(str(source))}, workers=1)
     )
     command = [sys.executable, "-m", "partonomy_data", "build", "--root", str(tmp_path / "flow")]
     command += ["--source", f"paco={source}", "--workers", "1", "--runner", "prefect"]
-    done = subprocess.run(command, env=environment(tmp_path / "home"), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"published: version {expected.version}" in done.stdout
     # Nobody waits at a temporary server, so that the version is still to be announced to one where somebody does.

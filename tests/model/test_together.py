@@ -44,6 +44,7 @@ def killed() -> None:
     time.sleep(600)
 
 
+@pytest.mark.soak  # `training/test_job.py` has two that train as one
 def test_they_work_as_one(tmp_path: Path) -> None:
     together(summed, (tmp_path,), 2)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"0": "3", "1": "3"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,12 +83,21 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counting]:
         server.stdin.close()
 
 
+def read_before(demo_store: Path, root: Path) -> Path:
+    """Returns `root`, a store without a version or an answer, in which the demo world's sources were read before.
+
+    No model is asked for that, and it takes as long as what is asked.
+    """
+    shutil.copytree(demo_store / "work", root / "work")
+    return root
+
+
 @pytest.fixture(scope="module")
 def judged(
     demo_store: Path, counting: Counting, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, partonomy_data.BuildReport, int]:
     """A store of the demo world's sources, judged by the knowing model; its report; requests that were sent."""
-    root, before = tmp_path_factory.mktemp("judged") / "store", counting.sent()
+    root, before = read_before(demo_store, tmp_path_factory.mktemp("judged") / "store"), counting.sent()
     asked = config(demo_store / "demo", counting.endpoint, key_env="NO_SUCH_KEY", pack=PACK)
     done = partonomy_data.build(root, asked)
     return root, done, counting.sent() - before
@@ -119,12 +129,13 @@ def test_embeddings_bring_further_pairs_and_a_second_build_asks_for_none(
     judged: tuple[Path, partonomy_data.BuildReport, int], demo_store: Path, tmp_path: Path
 ) -> None:
     _, done, _ = judged
+    root = read_before(demo_store, tmp_path / "store")
     with ModelServer(knowing.answer) as server:
         asked = config(demo_store / "demo", server.endpoint, pack=PACK, purposes=["relations"], embeddings="embedder")
-        found = partonomy_data.build(tmp_path / "store", asked).language_model
+        found = partonomy_data.build(root, asked).language_model
         sent = len(server.seen)
         assert {one.body["model"] for one in server.seen if one.path == "/v1/embeddings"} == {"embedder"}
-        again = partonomy_data.build(tmp_path / "store", asked)
+        again = partonomy_data.build(root, asked)
         assert len(server.seen) == sent
     assert again.language_model["embeddings"].stored == found["embeddings"].items > 10
     assert found["relations"].items > done.language_model["relations"].items
@@ -153,7 +164,7 @@ def test_a_second_build_gives_the_same_bytes_without_a_request(
             "endpoint"
         ]
         asked = config(demo_store / "demo", endpoint, answers=str(root / "answers"), transport="replay", pack=3)
-        again = partonomy_data.build(tmp_path / "again", asked)
+        again = partonomy_data.build(read_before(demo_store, tmp_path / "again"), asked)
         assert not server.seen
     assert again.version == done.version
     assert content(tmp_path / "again") == content(root)
@@ -161,14 +172,15 @@ def test_a_second_build_gives_the_same_bytes_without_a_request(
 
 
 def test_a_dry_run_says_what_a_build_then_asks(demo_store: Path, tmp_path: Path) -> None:
+    root = read_before(demo_store, tmp_path / "store")
     with ModelServer(knowing.answer) as server:
         sources = [part for name in SOURCES for part in ("--source", f"{name}={demo_store / 'demo' / name}")]
-        options = ["--root", tmp_path / "store", *sources, "--workers", 1, "--llm", "openai", "--llm-model", "knowing"]
+        options = ["--root", root, *sources, "--workers", 1, "--llm", "openai", "--llm-model", "knowing"]
         options += ["--llm-endpoint", server.endpoint]
         planned = partonomy("build", *options, "--dry-run")
         assert planned.status == 0
         assert not server.seen
-        assert not (tmp_path / "store" / "CURRENT").exists()
+        assert not (root / "CURRENT").exists()
         done = partonomy("build", *options)
         assert done.status == 0
         total = next(line for line in planned.out.splitlines() if line.startswith("total"))
@@ -245,16 +257,15 @@ FAULTS = {
 
 def test_no_fault_of_a_server_stops_a_build(demo_store: Path, tmp_path: Path) -> None:
     faults = list(FAULTS.values())
+    root = read_before(demo_store, tmp_path / "store")
     with ModelServer(
         knowing.answer, faults=lambda n, _: faults[n // 3 % len(faults)] if n % 3 == 0 else None
     ) as server:
-        done = partonomy_data.build(
-            tmp_path / "store", config(demo_store / "demo", server.endpoint, concurrency=2, tries=3)
-        )
+        done = partonomy_data.build(root, config(demo_store / "demo", server.endpoint, concurrency=2, tries=3))
         for purpose, one in done.language_model.items():
             assert one.items == one.admitted + one.refused + one.failed, purpose
         assert sum(one.asked_again for one in done.language_model.values()) > 20
-    assert not structure.faults_of(tmp_path / "store")
+    assert not structure.faults_of(root)
     assert done.questions > 300
 
 
@@ -306,7 +317,9 @@ def test_the_key_is_written_nowhere(demo_store: Path, tmp_path: Path, monkeypatc
 Unbroken: TypeAlias = tuple[Path, partonomy_data.BuildReport, int]
 
 
-def check_killed_builds(demo: Path, folder: Path, server: Counting, judged: Unbroken, *, kills: int, seed: int) -> None:
+def check_killed_builds(
+    demo_store: Path, folder: Path, server: Counting, judged: Unbroken, *, kills: int, seed: int
+) -> None:
     """Requests of all tries together are those of the unbroken build, and at most what was on the way at each kill."""
     concurrency, (unbroken, _, requests), start = 3, judged, server.sent()
     assert requests > 100
@@ -316,8 +329,8 @@ def check_killed_builds(demo: Path, folder: Path, server: Counting, judged: Unbr
         f" pack: {PACK}}}\n"
     )
     command = [sys.executable, "-m", "partonomy_data", "build", "--config", str(file), "--workers", "1"]
-    command += [part for name in SOURCES for part in ("--source", f"{name}={demo / name}")]
-    command += ["--root", str(folder / "killed")]
+    command += [part for name in SOURCES for part in ("--source", f"{name}={demo_store / 'demo' / name}")]
+    command += ["--root", str(read_before(demo_store, folder / "killed"))]
     moments = random.Random(seed)
     for kill in range(kills):
         begun = server.sent()
@@ -336,11 +349,11 @@ def check_killed_builds(demo: Path, folder: Path, server: Counting, judged: Unbr
 def test_builds_that_are_killed_pay_for_nothing_twice(
     demo_store: Path, tmp_path: Path, counting: Counting, judged: Unbroken
 ) -> None:
-    check_killed_builds(demo_store / "demo", tmp_path, counting, judged, kills=1, seed=1)
+    check_killed_builds(demo_store, tmp_path, counting, judged, kills=1, seed=1)
 
 
 @pytest.mark.soak
 def test_builds_that_are_killed_often_pay_for_nothing_twice(
     demo_store: Path, tmp_path: Path, counting: Counting, judged: Unbroken
 ) -> None:
-    check_killed_builds(demo_store / "demo", tmp_path, counting, judged, kills=20, seed=2)
+    check_killed_builds(demo_store, tmp_path, counting, judged, kills=20, seed=2)

@@ -76,11 +76,11 @@ def made(template: Made, tmp_path: Path) -> Made:
 PUBLISH, REFRESHING = "partonomy_data.store.publish", "partonomy_data.pipeline.refreshing"
 #: Where a refresh is killed → the state that the store shows then.
 POINTS = {
-    f"before {PUBLISH}.fsync_folder": 0,
     f"before {PUBLISH}.set_current": 0,
     f"after {PUBLISH}.set_current": 1,
 }
 MORE_POINTS = {
+    f"before {PUBLISH}.fsync_folder": 0,
     "after partonomy_data.ingest.shard._finish": 0,
     "before partonomy_data.store.catalog.fsync_file": 0,
     f"before {REFRESHING}._write_listing": 1,

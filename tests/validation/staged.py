@@ -22,6 +22,7 @@ from partonomy_data.validation.cache import Cache
 from partonomy_data.validation.job import Checked, validate_staged
 from partonomy_data.validation.settings import ValidationSettings
 from partonomy_data.validation.subject import Subject, opened
+from tests.helpers import stores
 from tests.validation.damage import Change, Checks, Found, damaged, read
 
 Row = dict[str, Any]
@@ -36,10 +37,8 @@ def two_sources(once: Once) -> Path:
 
     def make(root: Path) -> None:
         from partonomy_data import BuildConfig, SourceSetting, build
-        from partonomy_data.demo import write
 
-        world = write(root / "demo", size="small")
-        sources = {name: SourceSetting(str(world.sources[name])) for name in _SOURCES}
+        sources = {name: SourceSetting(str(stores.demo(once) / "demo" / name)) for name in _SOURCES}
         build(root, BuildConfig(sources=sources, workers=1, validation=ValidationSettings(data_docs=False)))
 
     return once("two-sources", make)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from model import settings
-from model.evaluation.adapters.interventions import Kind
+from model.evaluation.adapters.named import Kind
 from model.evaluation.job import EvaluationConfig
 from model.plum.errors import ModelError
 from model.training.config import TrainingConfig

@@ -15,7 +15,7 @@ from model.evaluation.ablation import drift, pooling
 from model.evaluation.ablation.config import AblationConfig, DriftConfig
 from model.evaluation.ablation.drift import Drift
 from model.evaluation.ablation.pooling import Pooled
-from model.evaluation.adapters.interventions import SIGN
+from model.evaluation.adapters.named import SIGN
 from model.evaluation.intervals import Interval
 from model.evaluation.scoring import CONDITIONINGS
 from model.evaluation.streaming import Stream

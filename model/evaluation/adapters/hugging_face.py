@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor
 
 from model.evaluation.adapters import likeness
+from model.evaluation.adapters.named import PREFIX, DType
 from model.evaluation.asking import Asked, ChoosesOnly, Chosen, Said
 from model.plum import marking, scoring
 from model.plum.backbone import Backbone, Picture
@@ -25,10 +26,7 @@ from model.plum.rendering import Prompt, Rendered
 from model.plum.writing import write
 from model.shipped import located
 
-#: What a name begins with that names such a model.
-PREFIX: Final = "hf:"
 T = TypeVar("T")
-DType = Literal["float32", "bfloat16", "float16"]
 #: Photographs that are kept as the model has looked at them: those of the questions that are asked together.
 _LOOKS: Final = 64
 #: Of a model's name, what may stand in the name of a folder.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Literal, cast, get_args
+from typing import Final, cast
 
 import torch
 from PIL import Image
@@ -16,17 +16,7 @@ from model.plum.errors import ModelError
 from model.plum.mask_feedback import MaskFeedback
 from model.plum.model import Plum
 
-#: Between a model's name and what is done to it.
-SIGN: Final = "--"
-Kind = Literal["blank-image", "feedback-off", "feedback-shuffled"]
-KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _GREY: Final = (124, 116, 104)
-
-
-def split(name: str) -> tuple[str, str]:
-    """A model's name, and what is done to it, if anything: `plum-1f--blank-image`."""
-    model, _, kind = name.rpartition(SIGN)
-    return (model, kind) if kind in KINDS else (name, "")
 
 
 def applied(name: str, plum: Plum, kind: str, longest: int) -> Model:

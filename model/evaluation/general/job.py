@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.evaluation.adapters import hugging_face
+from model.evaluation.adapters import hugging_face, named
 from model.evaluation.adapters.hugging_face import TextModel
 from model.evaluation.answers import EvaluationError
 from model.evaluation.general import reading, saying
@@ -93,15 +93,15 @@ def evaluate(
 def load(layout: Layout, name: str, config: EvaluationConfig) -> TextModel:
     """A model of words: `hf:NAME`, or the language model of a PLUM, by its folder or its name in the store. Raises ModelError."""
     longest, folder = config.general.longest, _folder(layout, name)
-    if name.startswith(hugging_face.PREFIX):
-        return hugging_face.loaded(name.removeprefix(hugging_face.PREFIX), longest, config.dtype)[0]
+    if name.startswith(named.PREFIX):
+        return hugging_face.loaded(name.removeprefix(named.PREFIX), longest, config.dtype)[0]
     return TextModel(folder.name, saving.from_pretrained(folder).plum.backbone, longest)
 
 
 def _folder(layout: Layout, name: str) -> Path:
     """Where a model lies. Raises ModelError."""
-    if name.startswith(hugging_face.PREFIX):
-        return hugging_face.folder_of(name.removeprefix(hugging_face.PREFIX))
+    if name.startswith(named.PREFIX):
+        return hugging_face.folder_of(name.removeprefix(named.PREFIX))
     return folder_of(layout, name, "; or name hf:NAME. Others can't be asked a general set")
 
 

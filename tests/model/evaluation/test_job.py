@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +85,25 @@ def test_every_slice_has_the_same_metrics_with_its_own_numbers(oracle: Metrics) 
 
 
 def test_a_guess_is_at_chance_and_what_it_cannot_do_is_left_out(root: Path) -> None:
-    job.evaluate(root, "random", settings(split="train"))
+    job.evaluate(root, "random", settings(split="train", limit=300))
     found = metrics(root, "random")
     accuracy, chance = found["all", "all", "accuracy"], found["all", "all", "chance"]
     assert accuracy["low"] <= chance["value"] <= accuracy["high"]
     assert not {metric for _, _, metric in found if "iou" in metric or "part_f1" in metric or "span" in metric}
+
+
+def test_who_guesses_needs_not_wait_for_torch(root: Path) -> None:
+    """To load it takes longer than a baseline, or a model behind a server, has to do here."""
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from model.evaluation.job import EvaluationConfig, evaluate\n"
+        "from model.evaluation.predicting import PredictionConfig\n"
+        "evaluate(Path(sys.argv[1]), 'random', EvaluationConfig(PredictionConfig(split='val', limit=2)))\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, root], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_trained_model_is_measured_by_its_name_and_the_page_says_so(

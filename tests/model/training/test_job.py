@@ -22,6 +22,9 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: P
     config = small(backbone, steps=6, optimisation={"hidden_learning_rate": 1e-3})
     assert trained(root, config, tmp_path / "killed", dies=3) == -9
     assert not (tmp_path / "killed").exists()
+    # Not with other settings, and an attempt at that does the checkpoint no harm.
+    with pytest.raises(ModelError, match=r"the checkpoint is of another settings.*Name another --out"):
+        job.train(root, small(backbone, steps=5), out=tmp_path / "killed", quiet=True)
     for name in ("whole", "killed"):
         in_one_thread(lambda out=tmp_path / name: job.train(root, config, out=out, quiet=True))
     whole, killed = lines(tmp_path / "whole" / "training.jsonl"), lines(tmp_path / "killed" / "training.jsonl")
@@ -33,8 +36,8 @@ def test_a_killed_run_goes_on_as_if_it_had_never_stopped(root: Path, backbone: P
 
 
 def test_two_processes_learn_and_measure_what_one_does(root: Path, backbone: Path, tmp_path: Path) -> None:
-    validation = ValidationConfig(DataConfig(splits=("val",)), samples=5, every=4)
-    config = small(backbone, steps=4, validation=validation)
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=3, every=3)
+    config = small(backbone, steps=3, validation=validation)
     # Each process draws dropout and scheduled sampling of its own, so both are off where they are compared.
     without = settings.plain(config)
     without["model"]["lora"]["dropout"] = without["model"]["spans"]["dropout"] = 0.0
@@ -43,14 +46,14 @@ def test_two_processes_learn_and_measure_what_one_does(root: Path, backbone: Pat
     in_one_thread(lambda: job.train(root, config, out=tmp_path / "one", quiet=True))
     assert job.train_together(root, config, 2, out=tmp_path / "two") == tmp_path / "two"
     one, two = (lines(tmp_path / name / "training.jsonl") for name in ("one", "two"))
-    assert len(one) == len(two) == 5
+    assert len(one) == len(two) == 4
     for mine, theirs in zip(one, two, strict=True):
         assert mine.keys() == theirs.keys()
         measured = mine.pop("measured", {})
         assert theirs.pop("measured", {}) == pytest.approx(measured, rel=5e-3, abs=1e-4)
         for name in mine:
             assert theirs[name] == pytest.approx(mine[name], rel=2e-3, abs=1e-5), name
-    assert len({line["loss"] for line in one if "loss" in line}) == 4
+    assert len({line["loss"] for line in one if "loss" in line}) == 3
 
 
 @pytest.mark.soak
@@ -105,9 +108,3 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
     found = checkpoints.latest(tmp_path / ".model.run" / "checkpoints")
     assert found is not None
     assert all(torch.isfinite(one).all() for one in found.state()["weights"].values())
-
-
-def test_a_checkpoint_of_other_settings_is_refused(root: Path, backbone: Path, tmp_path: Path) -> None:
-    assert trained(root, small(backbone, steps=4), tmp_path / "model", dies=3) == -9
-    with pytest.raises(ModelError, match=r"the checkpoint is of another settings.*Name another --out"):
-        job.train(root, small(backbone, steps=5), out=tmp_path / "model", quiet=True)

@@ -56,22 +56,17 @@ def test_the_table_marks_what_is_beyond_chance(audited: Audited) -> None:
     assert "*" not in render.compact(audited("grouped")[1])
 
 
-def test_the_command_audits_a_file_and_says_where_the_report_is(leaky: Leaky, tmp_path: Path) -> None:
-    _, folder = leaky("grouped")
-    out = tmp_path / "out"
-    done = partonomy("audit", "--root", tmp_path, "--file", folder, "--out", out, "--fail")
-    assert (done.status, done.err) == (0, "")
-    assert str(out) in done.out.splitlines()[-1]
-    assert "most_similar" in done.out
-    assert json.loads((out / "audit.json").read_text())["source"] == str(folder)
-
-
-def test_fail_ends_with_1_where_balanced_questions_leak(leaky: Leaky, tmp_path: Path) -> None:
+def test_the_command_audits_a_file_and_says_where_the_report_is_and_ends_with_1_where_balanced_questions_leak(
+    leaky: Leaky, tmp_path: Path
+) -> None:
     _, folder = leaky("regrouped")
-    path = folder / "questions" / "questions.parquet"
-    done = partonomy("audit", "--root", tmp_path, "--file", path, "--out", tmp_path / "out", "--fail")
+    path, out = folder / "questions" / "questions.parquet", tmp_path / "out"
+    done = partonomy("audit", "--root", tmp_path, "--file", path, "--out", out, "--fail")
     assert done.status == 1
     assert "beyond chance" in done.out
+    assert "most_similar" in done.out
+    assert str(out) in done.out
+    assert json.loads((out / "audit.json").read_text())["source"] == str(path)
 
 
 def test_fail_needs_balanced_questions(audited: Audited) -> None:

@@ -25,7 +25,7 @@ ACCURACY = (
     "SELECT value FROM evaluations WHERE model_id = $m AND metric = 'accuracy'"
     " AND slice = 'all' AND question_type = 'all'"
 )
-NAMES = ("plum", "no-feedback", "tags-alone", "feedback-off", "blank-image")
+NAMES = ("plum", "no-feedback", "tags-alone", "blank-image")
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def made(own_store: Path, config: AblationConfig) -> tuple[Ablated, list[str]]:
 def test_all_variants_are_trained_measured_and_compared(made: tuple[Ablated, list[str]], own_store: Path) -> None:
     ablated, lines = made
     assert ablated.same == {"tags-alone": "plum"}
-    assert list(ablated.models) == ["plum", "no-feedback", "feedback-off", "blank-image"]
+    assert list(ablated.models) == ["plum", "no-feedback", "blank-image"]
     assert sum(line.startswith("training") for line in lines) == 4
-    assert sum(line.startswith("measuring plum") for line in lines) == 8
+    assert sum(line.startswith("measuring plum") for line in lines) == 6
     assert ablated.models["blank-image"] == tuple(f"{one}--blank-image" for one in ablated.models["plum"])
     found = ablated.splits["test"]
     for name, compared in found.items():

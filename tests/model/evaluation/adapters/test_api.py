@@ -111,12 +111,12 @@ def test_an_answer_that_cannot_be_used_is_tried_once_more_and_then_is_no_choice(
 
 def test_a_cap_stops_it_and_with_a_higher_one_it_goes_on(own_store: Path, server: ModelServer) -> None:
     with pytest.raises(ModelError, match="the cap is reached"):
-        job.evaluate(own_store, "api:capped", config(server, calls=3))
+        job.evaluate(own_store, "api:capped", config(server, limit=20, calls=3))
     assert len(server.seen) == 3
     with pytest.raises(ModelError, match="the cap is reached"):
-        job.evaluate(own_store, "api:capped", config(server, calls=2))
+        job.evaluate(own_store, "api:capped", config(server, limit=20, calls=2))
     assert len(server.seen) == 5
-    done = job.evaluate(own_store, "api:capped", config(server))
+    done = job.evaluate(own_store, "api:capped", config(server, limit=20))
     assert all(row["choice"] is not None for row in rows(own_store, done).values())
     assert len({json.dumps(body) for body in server.bodies}) == len(server.bodies)
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model.evaluation.adapters import interventions
+from model.evaluation.adapters import interventions, named
 from model.evaluation.adapters.plum import PlumModel
 from model.evaluation.asking import Asked, Said
 from model.plum.errors import ModelError
@@ -32,9 +32,9 @@ def masks(said: list[Said | None]) -> list[list[np.ndarray[tuple[int, ...], np.d
 
 
 def test_what_is_done_to_a_model_stands_in_its_name() -> None:
-    assert interventions.split("plum-1f--blank-image") == ("plum-1f", "blank-image")
-    assert interventions.split("plum--1f") == ("plum--1f", "")
-    assert interventions.split("plum-1f") == ("plum-1f", "")
+    assert named.split("plum-1f--blank-image") == ("plum-1f", "blank-image")
+    assert named.split("plum--1f") == ("plum--1f", "")
+    assert named.split("plum-1f") == ("plum-1f", "")
 
 
 def test_a_model_that_sees_nothing_says_the_same_of_all_photographs_of_a_size(folder_of: Folder) -> None:
