@@ -104,6 +104,9 @@ def ready(root: Path, config: BuildConfig) -> Iterator[steps.Workspace]:
     If the block raises, what it left half done is removed, but for what is staged.
     """
     steps.check(config)
+    if not root.exists():  # nothing could be kept in the place of a source that isn't there: no store is begun for it
+        for name, setting in config.sources.items():
+            steps.request_of(name, setting, config.limit)
     root.mkdir(parents=True, exist_ok=True)
     workspace = steps.Workspace(root.resolve())
     with build_lock(root):

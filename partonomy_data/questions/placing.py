@@ -133,9 +133,8 @@ def _kept(path: Path, find: Callable[[], pa.Table]) -> pa.Table:
         found = find()
     with written_aside(path) as aside:
         feather.write_feather(found, aside, compression="lz4")
-    return feather.read_table(
-        path, memory_map=False
-    )  # in the chunks that it will have the next time: they are digested
+    # In the chunks that it will have the next time, as they are digested.
+    return feather.read_table(path, memory_map=False)
 
 
 def _note(path: Path, assigned: Assignment, leakage: dict[str, Any]) -> None:

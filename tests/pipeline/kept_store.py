@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import partonomy_data
+from partonomy_data import BuildConfig
+from partonomy_data.pipeline import refreshing
+from partonomy_data.pipeline.progress import Silent
+from partonomy_data.runners import find
 from partonomy_data.store.files import files_under, link_tree
 from tests.questions.changed_sources import config
 
@@ -63,3 +67,11 @@ def build(folder: Path, demo: Path, names: tuple[str, ...]) -> KeptStore:
     partonomy_data.build(kept.store, config(kept.sources, names))
     shutil.copytree(kept.store, folder / "store", symlinks=True)
     return kept
+
+
+def refreshed(root: Path, wanted: BuildConfig | None = None) -> partonomy_data.BuildReport:
+    """What a refresh that has something to do comes to."""
+    status = refreshing.status(root)
+    assert status.changed
+    given = wanted or status.config
+    return find("local")(root, given, Silent(), keep=refreshing.keep(root, given))

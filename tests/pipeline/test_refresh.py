@@ -9,35 +9,13 @@ from pathlib import Path
 import pytest
 
 import partonomy_data
-from partonomy_data import BuildConfig, SourceError, UsageError
+from partonomy_data import SourceError, UsageError
 from partonomy_data.ingest import seen, shard
 from partonomy_data.pipeline import refreshing
-from partonomy_data.pipeline.progress import Silent
-from partonomy_data.runners import find
-from tests.pipeline import kept_store
+from tests.pipeline.kept_store import refreshed
 from tests.questions.changed_sources import config, files, remove_partonomy
 
 SOURCES = ("partonomy", "pascal_part")
-
-
-@pytest.fixture(scope="module")
-def kept(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> kept_store.KeptStore:
-    """A store of two sources, and how to have it again."""
-    return kept_store.build(tmp_path_factory.mktemp("refreshed"), demo_store / "demo", SOURCES)
-
-
-@pytest.fixture
-def store(kept: kept_store.KeptStore) -> Path:
-    """A store of two sources that may be changed, as an earlier build left it; they are in `sources` beside it."""
-    return kept.put_back()
-
-
-def refreshed(root: Path, wanted: BuildConfig | None = None) -> partonomy_data.BuildReport:
-    """What a refresh that has something to do comes to."""
-    status = refreshing.status(root)
-    assert status.changed
-    given = wanted or status.config
-    return find("local")(root, given, Silent(), keep=refreshing.keep(root, given))
 
 
 def photograph(store: Path) -> Path:

@@ -15,26 +15,12 @@ import partonomy_data
 from partonomy_data import SourceError, splits
 from partonomy_data.ingest import shard
 from partonomy_data.pipeline import refreshing, steps
-from partonomy_data.pipeline.progress import Silent
 from partonomy_data.questions import pieces
 from partonomy_data.questions import shard as question_shard
-from partonomy_data.runners import find
-from tests.pipeline import kept_store
+from tests.pipeline.kept_store import refreshed
 from tests.questions.changed_sources import change_json, config, files
 
 SOURCES = ("paco",)
-
-
-@pytest.fixture(scope="module")
-def kept(demo_store: Path, tmp_path_factory: pytest.TempPathFactory) -> kept_store.KeptStore:
-    """A store of PACO, and how to have it again."""
-    return kept_store.build(tmp_path_factory.mktemp("small"), demo_store / "demo", SOURCES)
-
-
-@pytest.fixture
-def store(kept: kept_store.KeptStore) -> Path:
-    """A store that may be changed; its source is in `sources` beside it."""
-    return kept.put_back()
 
 
 class Work:
@@ -58,13 +44,6 @@ class Work:
             return real(*given, **named)  # type: ignore[operator]
 
         return call
-
-
-def refreshed(store: Path) -> partonomy_data.BuildReport:
-    """What a refresh that has something to do comes to."""
-    status = refreshing.status(store)
-    assert status.changed
-    return find("local")(store, status.config, Silent(), keep=refreshing.keep(store, status.config))
 
 
 def equals_a_build_from_scratch(store: Path, patch: pytest.MonkeyPatch) -> None:
@@ -120,6 +99,9 @@ def test_a_copy_of_another_photograph_shares_its_split(store: Path, monkeypatch:
     root = store.parent / "sources" / "paco"
     (root / one).write_bytes((root / two).read_bytes())
     refreshed(store)
+    with partonomy_data.open(store) as opened:
+        now = dict(opened.sql("SELECT uri, split FROM images JOIN splits USING (image_id)").fetchall())
+    assert now[one] == now[two]
     equals_a_build_from_scratch(store, monkeypatch)
 
 
@@ -232,5 +214,8 @@ def test_without_what_was_kept_or_with_it_damaged_the_same_is_built(
         kept.unlink()
         kept.write_bytes(content[: len(content) // 2])
     (store / "work" / "last" / "paco.json").write_text("{}")
+    work = Work(monkeypatch)
     refreshed(store)
+    assert {"plan_anew", "assign", "leakage"} <= set(work.done)
+    assert work.done.count("instances") == len(list((store / "work" / "questions" / "pieces").iterdir()))
     equals_a_build_from_scratch(store, monkeypatch)
