@@ -1,8 +1,9 @@
-"""Replies written down as they come, so that none is paid for twice, by a thread that sees to nothing else.
+"""Replies booked as they come, by a thread that sees to nothing else.
 
-Forcing a write to disk takes from half a millisecond to ten, and nobody else has to wait for it: requests are made and sent
-meanwhile. What comes in during one write goes to disk with the next. Judging what was written takes as long again and need
-not be on disk at once, so it is done when nothing waits to be written.
+Forcing a write to disk takes from half a millisecond to ten, and nobody else has to wait for it: what came is in the journal,
+which a killed process leaves to the next, and requests are made and sent meanwhile. What comes in during one write goes to
+disk with the next. Judging what was written takes as long again and need not be on disk at once, so it is done when nothing
+waits to be written.
 """
 
 from __future__ import annotations
