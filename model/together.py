@@ -112,6 +112,10 @@ def _enter(
     except PartonomyError as error:
         told.put(error)
         raise
+    except Exception as error:
+        # Before the others find that this one is gone, which is all that they could tell.
+        told.put(ModelError(f"a process of several ended: {type(error).__name__}: {error}".splitlines()[0]))
+        raise
     finally:
         if distributed.is_initialized():
             distributed.destroy_process_group()
