@@ -36,6 +36,8 @@ class Sample:
     choices: tuple[str, ...]
     """None where it isn't a question with choices."""
     correct: int
+    choices_spans: tuple[tuple[tuple[int, int], ...], ...] = ()
+    """Of each choice, the characters [start, end) that name parts; none where choices are of objects."""
 
 
 def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
@@ -63,6 +65,10 @@ def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
         masks=tuple(view.of(_mask(counts[part], size, name)) for _, _, part in spans),
         choices=tuple(row["texts"]),
         correct=int(row["correct_text"]),
+        choices_spans=tuple(
+            tuple(sorted((int(one["start"]), int(one["end"])) for one in spans))
+            for spans in row.get("texts_spans") or [()] * len(row["texts"])
+        ),
     )
 
 

@@ -39,6 +39,8 @@ class PredictionConfig:
     """At most so many questions, those of least key."""
     types: tuple[str, ...] = ()
     """Question types; all if empty."""
+    sources: tuple[str, ...] = ()
+    """Names of sources; all if empty."""
     at_once: int = 8
     """Questions that the model is asked together, which changes nothing but speed and memory."""
     seed: int = 0
@@ -98,7 +100,8 @@ def pose(store: Store, layout: Layout, config: PredictionConfig) -> Questions:
     """The questions that are asked. Raises ModelError if there are none."""
     if config.at_once < 1 or (config.limit is not None and config.limit < 1):
         raise ModelError("at_once and limit must be at least 1")
-    selection = DataConfig(splits=(config.split,), types=dict.fromkeys(config.types, 1.0)).checked()
+    types = dict.fromkeys(config.types, 1.0)
+    selection = DataConfig(splits=(config.split,), types=types, sources=config.sources).checked()
     found = rows.prepare(store, selection, layout.work / "samples")
     places = of_store(layout.root, config.photographs, SETTING).check(found.uris())
     return Questions(found, places, config.seed, config.limit)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from model.plum import bio, decoding, marking, pictures, scoring
+from model.plum import bio, decoding, grounding, marking, pictures, scoring
 from model.plum.backbone import Picture
 from model.plum.batch import spans_of
 from model.plum.errors import ModelError
@@ -76,6 +76,13 @@ class Score:
 
     log_likelihood: float
     tokens: int
+    grounding: float = 0.0
+    """What the masks of its parts add to that, as weighed by the model's settings."""
+
+    @property
+    def total(self) -> float:
+        """By which a choice is made."""
+        return self.log_likelihood + self.grounding
 
     @property
     def per_token(self) -> float:
@@ -90,8 +97,10 @@ class _Said:
     text: str
     """With its `[SEG]` tokens, where it has any."""
     offsets: Offsets
+    ids: Sequence[int]
+    """A: its tokens."""
     states: Tensor
-    """(A, hidden): of its tokens."""
+    """(A, hidden): of each."""
     finished: bool = True
     spans: Sequence[bio.Span] | None = None
     """None: those that the model finds itself."""
@@ -105,23 +114,46 @@ def look(plum: Plum, photographs: Sequence[Image.Image], embeddings: Sequence[Te
     if not photographs:
         return []
     made = [plum.backbone.picture(photograph.convert("RGB")) for photograph in photographs]
-    features = plum.backbone.features(made)
     pixels, placements = pictures.prepare_all(photographs, plum.sam_config)
     known = torch.stack(list(embeddings)) if embeddings else plum.segmenter.encode(pixels.to(plum.backbone.device))
+    valid = pictures.valid_cells(placements, plum.sam_config.mask_size).to(known.device)
+    features = plum.features(made, known, valid)
     return [Look(*one) for one in zip(made, features, known, placements, strict=True)]
 
 
 @torch.no_grad()
-def score_choices(plum: Plum, asked: Sequence[Asked], choices: Sequence[Sequence[str]]) -> list[list[Score]]:
-    """The scores of each question's choices. Raises TextError for a choice that can't be shown unchanged."""
+def score_choices(
+    plum: Plum,
+    asked: Sequence[Asked],
+    choices: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Sequence[tuple[int, int]]]] | None = None,
+) -> list[list[Score]]:
+    """The scores of each question's choices.
+
+    `spans`: of each choice, the characters [start, end) that name parts. Without them, or where the model's settings don't ask
+    for it, scores are likelihoods alone. Raises TextError for a choice or spans that can't be shown unchanged.
+    """
     backbone = plum.backbone
     prompts = _prompts(plum, asked)
     of = [number for number, texts in enumerate(choices) for _ in texts]
     rendered = [backbone.renderer.answered(prompts[n], text) for n, texts in enumerate(choices) for text in texts]
     if not rendered:
         return [[] for _ in choices]
-    sums = scoring.log_likelihoods(backbone, prompts, _shown(asked), rendered, of).tolist()
-    scores = iter([Score(value, one.n_answer + 1) for value, one in zip(sums, rendered, strict=True)])
+    windows = scoring.read_answers(backbone, prompts, _shown(asked), rendered, of)
+    sums = scoring.likelihoods_of(backbone, windows, rendered).tolist()
+    found = [0.0] * len(rendered)
+    if plum.config.grounding and spans is not None:
+        looks, numbers = _looks(asked)
+        embeddings = torch.stack([one.embedding for one in looks])
+        picture_of = torch.tensor([numbers[number] for number in of], device=windows.device)
+        flat = [places for several in spans for places in several]
+        found = grounding.of_choices(plum, windows, rendered, flat, embeddings, picture_of)
+    scores = iter(
+        [
+            Score(value, one.n_answer + 1, plum.config.grounding * seen)
+            for value, one, seen in zip(sums, rendered, found, strict=True)
+        ]
+    )
     return [[next(scores) for _ in texts] for texts in choices]
 
 
@@ -154,9 +186,10 @@ def segment_spans(
     until = [one.n_prompt - 1 for one in rendered]
     found = read(backbone, [one.ids for one in rendered], _shown(asked), until=until)
     windows = scoring.windows(found.states, rendered, found.skipped)[:, 1:]
+    tokens = scoring.answers_of(rendered, renderer.pad_id, backbone.device).tolist()
     said = [
-        _Said(one.answer, one.offsets, row[: one.n_answer], spans=own, phrases=named)
-        for one, row, own, named in zip(rendered, windows, given, phrases, strict=True)
+        _Said(one.answer, one.offsets, ids[: one.n_answer], row[: one.n_answer], spans=own, phrases=named)
+        for one, ids, row, own, named in zip(rendered, tokens, windows, given, phrases, strict=True)
     ]
     return _segmented(plum, asked, said)
 
@@ -173,7 +206,7 @@ def generate(plum: Plum, asked: Sequence[Asked], longest: int = 128) -> list[Ans
     prompts = _prompts(plum, asked)
     longest = min(longest, backbone.longest - max(len(prompt.ids) for prompt in prompts))
     said = [
-        _Said(*renderer.text_of(one.ids), one.states, finished=one.finished)
+        _Said(*renderer.text_of(one.ids), one.ids, one.states, finished=one.finished)
         for one in write(backbone, prompts, _shown(asked), longest)
     ]
     if not any(len(one.states) for one in said):
@@ -204,7 +237,8 @@ def _segmented(plum: Plum, asked: Sequence[Asked], said: Sequence[_Said]) -> lis
     tagged = _tagged(plum, said, padded)
     found = [ours if one.spans is None else one.spans for ours, one in zip(tagged, said, strict=True)]
     spans = spans_of(found).to(plum.backbone.device)
-    queries = plum.query(padded, spans.row, spans.first, spans.last)
+    ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(one.ids, dtype=torch.int64) for one in said], batch_first=True)
+    queries = plum.query(padded, ids.to(padded.device), spans.row, spans.first, spans.last)
     looks, numbers = _looks(asked)
     of = torch.tensor(numbers, device=plum.backbone.device)
     embeddings = torch.stack([one.embedding for one in looks])

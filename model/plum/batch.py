@@ -116,7 +116,7 @@ def counts(batches: Sequence[Batch], span_weights: Sequence[float]) -> Mapping[s
             found["span"] += float(np.asarray(span_weights)[tags].sum())
         if batch.choices is not None:
             found["choice"] += int((torch.bincount(batch.choices.of) > 1).sum())
-        for term in ("overlap", "bce", "kl"):
+        for term in ("overlap", "bce", "kl", "patches"):
             found[term] += len(batch.spans)
     return found
 

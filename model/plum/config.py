@@ -9,6 +9,7 @@ from model.plum.adapters import LoraConfig
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.mask_feedback import FeedbackConfig
+from model.plum.queries import QueryConfig
 from model.plum.span_extractor import SpanExtractorConfig
 
 
@@ -35,14 +36,17 @@ class PlumConfig:
     """A checkpoint in the layout of the official `sam_vit_*`; `random` for fresh weights, `shipped:…` as above."""
     sam_size: Literal["tiny", "tiny_conv", "vit_b", "vit_l", "vit_h"] = "tiny"
     """Its size; `tiny` and `tiny_conv` are this project's own."""
-    query: str = "random"
-    """Weights that the query projection begins with, made with this backbone and this SAM; `random` and `shipped:…` as above."""
     marking: Literal["tags", "seg_token"] = "tags"
     """How part names are found: `tags` of the span extractor (PLUM), or a `[SEG]` token after each (LISA)."""
     lora: LoraConfig = field(default_factory=LoraConfig)
     spans: SpanExtractorConfig = field(default_factory=SpanExtractorConfig)
+    query: QueryConfig = field(default_factory=QueryConfig)
+    shared_sight: bool = False
+    """Beside the paper's: the language model sees what SAM's encoder does (`sharing`)."""
     feedback: FeedbackConfig | None = field(default_factory=FeedbackConfig)
     """Null: each mask is made without seeing the earlier ones."""
+    grounding: float = 0.0
+    """Beside the paper's: what the masks of a choice's parts weigh beside its log-likelihood (`grounding`); 0: nothing."""
     losses: LossConfig = field(default_factory=LossConfig)
     trainable: TrainableConfig = field(default_factory=TrainableConfig)
     dtype: Literal["float32", "bfloat16"] = "float32"
@@ -59,6 +63,15 @@ class PlumConfig:
             raise ModelError(
                 "the loss `choice` reads choices without `[SEG]` tokens, which is not what this model writes",
                 mend="Set losses.choice to 0",
+            )
+        if self.grounding and self.marking == "seg_token":
+            raise ModelError(
+                "choices of a model with `[SEG]` tokens are by likelihood alone", mend="Set grounding to 0"
+            )
+        if (self.query.words or self.losses.patches > 0) and self.marking == "seg_token":
+            raise ModelError(
+                "the span of a part is its `[SEG]` token, whose embedding doesn't tell one part from another",
+                mend="Set query.words to false, and losses.patches to 0",
             )
         if self.losses.kl > 0 and self.marking == "seg_token":
             raise ModelError(

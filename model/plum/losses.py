@@ -6,6 +6,7 @@
     bce       binary cross-entropy, averaged over a mask's pixels                          masks
     kl        drift of the spans' states from the frozen teacher's                         spans
     choice    cross-entropy of the correct choice by the choices' likelihoods              questions
+    patches   which patches show each part that is named (`patches`)                       masks
 
 A mean within each micro-batch would weigh a token by how many others happen to be in its batch, and so would change with
 the accumulation and the number of processes. A sum divided by the step's global count does not.
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-TERMS: Final = ("lm", "span", "overlap", "bce", "kl", "choice")
+TERMS: Final = ("lm", "span", "overlap", "bce", "kl", "choice", "patches")
 
 Sums = Mapping[str, Tensor]
 """For each term, a scalar: the sum that its count is still to divide."""
@@ -38,6 +39,8 @@ class LossConfig:
     kl: float = 0.1
     choice: float = 0.0
     """Beside the paper's: of the choices' likelihoods, against each other. The wrong ones are read, too, and cost time."""
+    patches: float = 0.0
+    """Beside the paper's: the features of the language model's patches say the names of the parts that they show."""
     overlap_kind: Literal["focal_tversky", "dice"] = "focal_tversky"
     tversky_alpha: float = 0.7
     """Weight of missed pixels."""

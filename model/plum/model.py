@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from model.plum import decoding, losses, scoring
-from model.plum.backbone import Backbone
+from model.plum import decoding, losses, patches, scoring
+from model.plum.backbone import Backbone, Picture
 from model.plum.batch import Batch, Choices
 from model.plum.config import PlumConfig
 from model.plum.mask_feedback import MaskFeedback
-from model.plum.queries import QueryProjection, mean_of_spans
+from model.plum.queries import QueryProjection, mean_of_spans, normalized
 from model.plum.reading import Shown, read
 from model.plum.sam import SamConfig
 from model.plum.segmenter import Decoded, Segmenter
+from model.plum.sharing import SharedSight
 from model.plum.span_extractor import SpanExtractor
 
 
@@ -30,7 +33,9 @@ class Plum(nn.Module):
         self.segmenter = segmenter
         self.sam_config = SamConfig.named(config.sam_size)
         self.extractor = SpanExtractor(config.spans, backbone.hidden) if config.marking == "tags" else None
-        self.query = QueryProjection(backbone.hidden, segmenter.width)
+        vocabulary = backbone.plain.get_input_embeddings().num_embeddings if config.query.words else None
+        self.query = QueryProjection(backbone.hidden, segmenter.width, vocabulary)
+        self.sight = SharedSight(segmenter.channels, backbone.hidden) if config.shared_sight else None
         self.feedback = MaskFeedback(segmenter.sam, config.feedback) if config.feedback is not None else None
         self.register_buffer("tag_weights", torch.tensor(config.losses.span_weights), persistent=False)
         self._freeze()
@@ -59,6 +64,14 @@ class Plum(nn.Module):
         """SAM's embeddings (P, C, h, w) of a batch's photographs, each computed once, or taken as they come."""
         return batch.pixels if batch.embedded else self.segmenter.encode(batch.pixels)
 
+    def features(self, pictures: Sequence[Picture], embeddings: Tensor, valid: Tensor) -> list[Tensor]:
+        """For each of P photographs, what the language model reads in its place: features (tokens, hidden).
+
+        Its SAM `embeddings` (P, C, h, w), and where in SAM's square it lies, bool (P, 4h, 4w).
+        """
+        found = self.backbone.features(pictures)
+        return found if self.sight is None else self.sight(found, embeddings, valid)
+
     # Training
 
     def forward(self, batch: Batch, truth: float = 0.0, generator: torch.Generator | None = None) -> dict[str, Tensor]:
@@ -68,7 +81,8 @@ class Plum(nn.Module):
         sampling), drawn from `generator`.
         """
         wanted = self.config.losses
-        features = self.backbone.features(batch.pictures)
+        embeddings = self.embeddings(batch)
+        features = self.features(batch.pictures, embeddings, batch.valid)
         sums: dict[str, Tensor] = {}
         if batch.choices is not None and wanted.choice > 0:
             states, sums["choice"] = self._chosen(batch, batch.choices, features)
@@ -84,10 +98,13 @@ class Plum(nn.Module):
         if not len(batch.spans):
             return sums
         where = (batch.spans.row, batch.spans.first, batch.spans.last)
-        queries = self.query(tokens, *where)
-        decoded = self._decoded(batch, queries, truth, generator)
+        ids = scoring.answers_of(batch.rendered, self.backbone.renderer.pad_id, states.device)
+        queries = self.query(tokens, ids, *where)
+        decoded = self._decoded(batch, embeddings, queries, truth, generator)
         valid = batch.valid[batch.picture_of[batch.spans.row]]
         sums |= losses.of_masks(decoded.logits, batch.targets, valid, wanted)
+        if wanted.patches > 0:
+            sums["patches"] = self._said_by_patches(batch, features, ids, where)
         if wanted.kl > 0:
             with self.backbone.as_teacher():
                 frozen = self._windows(batch, features)[:, 1:]
@@ -95,15 +112,27 @@ class Plum(nn.Module):
             sums["kl"] = losses.drift(student, teacher, wanted.kl_sigma, wanted.kl_reduction).sum()
         return sums
 
-    def _decoded(self, batch: Batch, queries: Tensor, truth: float, generator: torch.Generator | None) -> Decoded:
+    def _decoded(
+        self, batch: Batch, embeddings: Tensor, queries: Tensor, truth: float, generator: torch.Generator | None
+    ) -> Decoded:
         """The masks of a batch's spans; their true ones are shown to later spans with the probability `truth`."""
-        given = (self.embeddings(batch), batch.picture_of, queries, batch.spans)
+        given = (embeddings, batch.picture_of, queries, batch.spans)
         if self.feedback is not None and truth >= 1:
             return decoding.forced(self.segmenter, self.feedback, *given, batch.targets)
         shown = None
         if truth > 0:
             shown = torch.rand(len(batch.spans), generator=generator).to(queries.device) < truth
         return decoding.masks(self.segmenter, self.feedback, *given, shown=shown, instead=batch.targets)
+
+    def _said_by_patches(
+        self, batch: Batch, features: list[Tensor], ids: Tensor, where: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
+        """The sum of the loss `patches` over a batch's spans; `ids` int64 (N, A) are the answers' tokens."""
+        side = patches.side_of(features)
+        names = mean_of_spans(normalized(self.backbone.plain.get_input_embeddings()(ids)), *where)
+        of = batch.picture_of[batch.spans.row]
+        coverage = patches.coverage_of(batch.targets, batch.valid[of], side)
+        return patches.loss_of(patches.logits_of(torch.stack(features)[of], names), coverage).sum()
 
     def _windows(self, batch: Batch, features: list[Tensor]) -> Tensor:
         """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's. A photograph's tokens are read once."""

@@ -2,39 +2,55 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from model.plum import checkpoint_file
-from model.plum.errors import ModelError
+#: Of the embeddings of words, at first: small, so that AdamW turns them soon.
+_WORDS: Final = 0.02
+
+
+@dataclass(frozen=True)
+class QueryConfig:
+    """What a query is made from."""
+
+    words: bool = False
+    """Beside the paper's: embeddings of the span's tokens, the projection's own, join their states. The states of a large
+    language model tell names apart; those of a small one tell what it makes of them, and a new name is lost in it."""
+
+
+def normalized(embeddings: Tensor) -> Tensor:
+    """Float32 embeddings (…, hidden) as vectors of root mean square 1."""
+    each = embeddings.float()
+    return each * torch.rsqrt(each.square().mean(-1, keepdim=True) + 1e-8)
 
 
 class QueryProjection(nn.Module):
     """g(h) of the paper, averaged over the span's tokens."""
 
-    def __init__(self, hidden: int, width: int) -> None:
-        """`hidden` is the width of the backbone's states, `width` that of the mask decoder's prompts."""
+    def __init__(self, hidden: int, width: int, vocabulary: int | None = None) -> None:
+        """`hidden` is the width of the backbone's states, `width` that of the mask decoder's prompts.
+
+        With a `vocabulary`, so many tokens have embeddings (`QueryConfig.words`).
+        """
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, width))
+        self.words = None if vocabulary is None else nn.Embedding(vocabulary, hidden)
+        if self.words is not None:
+            nn.init.normal_(self.words.weight, std=_WORDS)
+        taken = hidden if self.words is None else 2 * hidden
+        self.mlp = nn.Sequential(nn.Linear(taken, hidden), nn.ReLU(), nn.Linear(hidden, width))
 
-    def forward(self, states: Tensor, row: Tensor, first: Tensor, last: Tensor) -> Tensor:
-        """Queries (S, width) of S spans, from `states` (N, A, hidden); int64 (S,): row, first, last token of each."""
-        return mean_of_spans(states.to(next(self.mlp.parameters()).dtype), row, first, last, self.mlp)
+    def forward(self, states: Tensor, ids: Tensor, row: Tensor, first: Tensor, last: Tensor) -> Tensor:
+        """Queries (S, width) of S spans, from `states` (N, A, hidden) of tokens `ids` int64 (N, A).
 
-
-def load(projection: QueryProjection, path: Path) -> None:
-    """Has a projection begin with the weights of a file, as `state_dict` names them. Raises ModelError where they don't fit."""
-    weights = checkpoint_file.read(path, "a query projection")
-    what = checkpoint_file.faults(weights, projection.state_dict())
-    if what:
-        raise ModelError(
-            f"this is not a query projection of this model: {what}",
-            where=str(path),
-            mend="Name the file that was made with this backbone and SAM, or set model.query to random",
-        )
-    projection.load_state_dict(weights)
+        int64 (S,): row, first, last token of each.
+        """
+        given = states.to(next(self.mlp.parameters()).dtype)
+        if self.words is not None:
+            given = torch.cat([given, normalized(self.words(ids)).to(given.dtype)], -1)
+        return mean_of_spans(given, row, first, last, self.mlp)
 
 
 def mean_of_spans(states: Tensor, row: Tensor, first: Tensor, last: Tensor, each: nn.Module | None = None) -> Tensor:

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import settings
-from model.plum import pretrained, queries, sam
+from model.plum import pretrained, sam
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
@@ -74,10 +74,7 @@ def build(config: PlumConfig) -> Plum:
     sizes = sam.SamConfig.named(config.sam_size)
     backbone = _named_backbone(config)
     made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(located(config.sam)), sizes)
-    plum = _put_together(config, backbone, made)
-    if config.query != "random":
-        queries.load(plum.query, Path(located(config.query)))
-    return plum
+    return _put_together(config, backbone, made)
 
 
 def save_pretrained(plum: Plum, folder: Path, origin: Origin, *, whole: bool = True) -> None:

@@ -73,6 +73,14 @@ def masks_of(rendered: Sequence[Rendered], device: torch.device) -> tuple[Tensor
     return places <= lengths[:, None], places[:-1] < lengths[:, None]
 
 
+def answers_of(rendered: Sequence[Rendered], pad: int, device: torch.device) -> Tensor:
+    """int64 (N, A): the tokens of answers, `pad` after them."""
+    ids = torch.full((len(rendered), max(one.n_answer for one in rendered)), pad)
+    for number, one in enumerate(rendered):
+        ids[number, : one.n_answer] = torch.tensor(one.ids[one.n_prompt : one.n_prompt + one.n_answer])
+    return ids.to(device)
+
+
 def targets_of(rendered: Sequence[Rendered], device: torch.device) -> Tensor:
     """What the first of these places predict, in their order."""
     return torch.tensor([token for one in rendered for token in one.ids[one.n_prompt :]], device=device)
@@ -84,11 +92,9 @@ def _continued(backbone: Backbone, prefix: Read, answers: Sequence[Rendered], of
     rows = torch.as_tensor(of, device=last.device)
     prefix.cache.batch_select_indices(rows)
     _, mask = masks_of(answers, last.device)
-    ids = torch.full(mask.shape, backbone.renderer.pad_id)
-    for number, one in enumerate(answers):
-        ids[number, : one.n_answer] = torch.tensor(one.ids[one.n_prompt : one.n_prompt + one.n_answer])
+    ids = answers_of(answers, backbone.renderer.pad_id, last.device)
     positions = backbone.after(prefix.texts, mask.shape[1]).index_select(-2, rows)
-    further = Texts(ids.to(last.device), mask, positions)
+    further = Texts(ids, mask, positions)
     after = backbone.states(further, [], cache=prefix.cache, seen=prefix.seen[rows])
     return torch.cat([last[rows][:, None], after], 1)
 

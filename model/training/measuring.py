@@ -4,7 +4,7 @@ loss         as in training, with the model's own earlier masks
 giou         mean IoU over masks at the photograph's size, under the true spans
 giou_own     the same under the spans that the model tags in the true text; a part that it misses counts 0
 span_f1      spans tagged exactly
-accuracy     of the choice by likelihood, ties counted wrong; `chance` beside it
+accuracy     of the choice by its score, ties counted wrong; `chance` beside it
 """
 
 from __future__ import annotations
@@ -109,9 +109,14 @@ def _add_choices(tally: _Tally, plum: Plum, samples: Sequence[Sample], asked: Se
     if plum.config.marking == "seg_token":
         return  # a choice without its [SEG] tokens is not what the model would say
     pairs = [(sample, one) for sample, one in zip(samples, asked, strict=True) if sample.choices]
-    found = answering.score_choices(plum, [one for _, one in pairs], [sample.choices for sample, _ in pairs])
+    found = answering.score_choices(
+        plum,
+        [one for _, one in pairs],
+        [sample.choices for sample, _ in pairs],
+        [sample.choices_spans for sample, _ in pairs],
+    )
     for (sample, _), scores in zip(pairs, found, strict=True):
-        values = [score.log_likelihood for score in scores]
+        values = [score.total for score in scores]
         others = [value for place, value in enumerate(values) if place != sample.correct]
         tally.chosen.append(values[sample.correct] > max(others))
         tally.chance.append(1 / len(values))

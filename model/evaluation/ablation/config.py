@@ -26,17 +26,23 @@ class Variant:
     """The variant that it is compared with; the first one if not given."""
 
 
-#: [SEG] tokens can't have the losses `kl` and `choice`, so they are compared with tags that have them neither.
+#: What [SEG] tokens can't have; they are compared with tags that don't have it either.
+_NEITHER: Final[Mapping[str, Any]] = {
+    "model.losses.kl": 0,
+    "model.losses.choice": 0,
+    "model.losses.patches": 0,
+    "model.query.words": False,
+    "model.grounding": 0,
+}
 STANDARD: Final[Mapping[str, Variant]] = {
     "plum": Variant(),
     "no-feedback": Variant({"model.feedback": None}),
     "no-kl": Variant({"model.losses.kl": 0}),
-    "tags-alone": Variant({"model.losses.kl": 0, "model.losses.choice": 0}),
-    "seg-token": Variant(
-        {"model.losses.kl": 0, "model.losses.choice": 0, "model.marking": "seg_token"}, against="tags-alone"
-    ),
+    "tags-alone": Variant(_NEITHER),
+    "seg-token": Variant({**_NEITHER, "model.marking": "seg_token"}, against="tags-alone"),
     "feedback-off": Variant(answering="feedback-off"),
     "feedback-shuffled": Variant(answering="feedback-shuffled"),
+    "likelihood-alone": Variant(answering="likelihood-alone"),
     "blank-image": Variant(answering="blank-image"),
 }
 
@@ -111,9 +117,12 @@ class AblationConfig:
                 found[name] = first[key]
             first.setdefault(key, name)
         for name, variant in self.variants.items():
-            if (
-                variant.answering.startswith("feedback")
-                and self.training_of(name, self.seeds[0]).model.feedback is None
-            ):
+            model = self.training_of(name, self.seeds[0]).model
+            nothing = {
+                "feedback-off": model.feedback is None,
+                "feedback-shuffled": model.feedback is None,
+                "likelihood-alone": not model.grounding,
+            }
+            if nothing.get(variant.answering):
                 found[name] = next(iter(self.variants))
         return found

@@ -20,11 +20,15 @@ _GREY: Final = (124, 116, 104)
 
 
 def applied(name: str, plum: Plum, kind: str, longest: int) -> Model:
-    """A trained model with that done to it, named `name`. Raises ModelError where it has no feedback to change."""
+    """A trained model with that done to it, named `name`. Raises ModelError where it has nothing of what is changed."""
     if kind.startswith("feedback"):
         if plum.feedback is None:
             raise ModelError("it has no mask feedback that could be changed", where=name)
         plum.feedback = None if kind == "feedback-off" else cast(MaskFeedback, Shuffled(plum.feedback))
+    if kind == "likelihood-alone":
+        if not plum.config.grounding:
+            raise ModelError("it chooses by likelihood alone as it is", where=name)
+        plum.config = replace(plum.config, grounding=0.0)
     model = PlumModel(name, plum, longest)
     return Blank(model) if kind == "blank-image" else model
 

@@ -25,14 +25,17 @@ class PlumModel:
         self._looks: OrderedDict[str, Look] = OrderedDict()
 
     def choose(self, asked: Sequence[Asked]) -> list[Chosen | None]:
-        """By the sum of the log-likelihoods of a choice's tokens; None where two are the likeliest.
+        """By the sum of the log-likelihoods of a choice's tokens, and by the masks of its parts if the settings ask for it
+        (`PlumConfig.grounding`); None where two have the highest score.
 
         A model with [SEG] tokens writes one after each part that it names, so its choices have them too; their likelihood, and
         their number, is part of a choice's.
         """
         found: list[Chosen | None] = []
-        for scores in answering.score_choices(self._plum, self._seen(asked), [self._written(one) for one in asked]):
-            sums = [score.log_likelihood for score in scores]
+        texts = [self._written(one) for one in asked]
+        spans = [one.spans or ((),) * len(one.choices) for one in asked]
+        for scores in answering.score_choices(self._plum, self._seen(asked), texts, spans):
+            sums = [score.total for score in scores]
             best = [place for place, value in enumerate(sums) if value == max(sums)]
             lengths = tuple(score.tokens for score in scores)
             found.append(Chosen(best[0] if len(best) == 1 else None, tuple(sums), lengths))

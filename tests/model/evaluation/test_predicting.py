@@ -201,6 +201,13 @@ def test_a_surplus_name_and_a_missing_one_count_nothing(run: Any) -> None:
             assert all(0 < one["iou"] < 0.9 for one in row["iou"])
 
 
+def test_only_named_sources_are_asked_about(run: Any) -> None:
+    every = [row["asked"]["source"] for row in run(Recorder(), split="train")]
+    some = [row["asked"]["source"] for row in run(Recorder(), split="train", sources=("paco", "pascal_part"))]
+    assert set(some) == {"paco", "pascal_part"} < set(every)
+    assert len(some) == sum(source in ("paco", "pascal_part") for source in every)
+
+
 @pytest.mark.parametrize("together", [1, 3, 64])
 def test_how_many_are_asked_together_changes_nothing(run: Any, together: int) -> None:
     rows = run(Recorder(), split="test", limit=30, at_once=together)

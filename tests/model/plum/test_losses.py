@@ -172,8 +172,8 @@ def test_listwise_is_the_correct_choices_share(questions: list[list[float]], dat
 
 def test_the_total_weighs_each_term_and_divides_it_by_its_count() -> None:
     sums = {term: torch.tensor(float(n + 2)) for n, term in enumerate(losses.TERMS)}
-    counts = dict(zip(losses.TERMS, (10.0, 3.0, 4.0, 5.0, 0.0, 2.0), strict=True))
-    config = LossConfig(lm=1, span=2, overlap=3, bce=4, kl=5, choice=6)
-    wanted = 1 * 2 / 10 + 2 * 3 / 3 + 3 * 4 / 4 + 4 * 5 / 5 + 6 * 7 / 2
+    counts = dict(zip(losses.TERMS, (10.0, 3.0, 4.0, 5.0, 0.0, 2.0, 4.0), strict=True))
+    config = LossConfig(lm=1, span=2, overlap=3, bce=4, kl=5, choice=6, patches=7)
+    wanted = 1 * 2 / 10 + 2 * 3 / 3 + 3 * 4 / 4 + 4 * 5 / 5 + 6 * 7 / 2 + 7 * 8 / 4
     assert float(losses.total(sums, counts, config)) == pytest.approx(wanted)
     assert float(losses.total({"lm": sums["lm"]}, counts, config)) == pytest.approx(0.2)

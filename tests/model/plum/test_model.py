@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from model.plum import losses
 from model.plum.adapters import LoraConfig
 from model.plum.batch import Batch, counts
 from model.plum.config import TrainableConfig
+from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.model import Plum
 from tests.model.plum.tiny import PHOTOGRAPHS, QUESTION, TOLD, Told, batch_of, fresh, gradients_of, trained
@@ -97,10 +99,37 @@ def oracle(plum: Plum, batch: Batch, true_ones: bool) -> dict[str, float]:
 def test_each_loss_is_the_sum_over_answers_and_spans_taken_one_by_one(plum: Plum, true_ones: bool) -> None:
     batch = batch_of(plum, choices=True)
     found, wanted = plum(batch, truth=float(true_ones)), oracle(plum, batch, true_ones)
-    assert found.keys() == set(losses.TERMS)
+    assert found.keys() == set(losses.TERMS) - {"patches"}
     for term, value in found.items():
         assert float(value) == pytest.approx(wanted[term], rel=1e-3), term
         assert float(value) > 1e-3, term
+
+
+@torch.no_grad()
+def test_the_loss_of_patches_compares_them_with_the_embeddings_of_names(llava: Callable[..., Plum]) -> None:
+    plum = llava(losses=LossConfig(patches=1.0))
+    batch = batch_of(plum)
+    features, embeddings = plum.backbone.features(batch.pictures), plum.backbone.plain.get_input_embeddings().weight
+    side = round(len(features[0]) ** 0.5)
+    wanted = 0.0
+    for n, (row, first, last) in enumerate(zip(batch.spans.row, batch.spans.first, batch.spans.last, strict=True)):
+        one, picture = batch.rendered[row], batch.picture_of[row]
+        tokens = embeddings[list(one.ids)][one.n_prompt + first : one.n_prompt + last + 1]
+        name = (tokens / tokens.square().mean(1, keepdim=True).sqrt()).mean(0)
+        logits = features[picture] @ name / plum.backbone.hidden**0.5 - 2
+        valid = batch.valid[picture]
+        height, width = int(valid.any(1).sum()), int(valid.any(0).sum())
+        shares = functional.adaptive_avg_pool2d(batch.targets[n : n + 1, :height, :width], side).flatten()
+        dice = 1 - (2 * (logits.sigmoid() * shares).sum() + 1) / ((logits.sigmoid() + shares).sum() + 1)
+        wanted += float(4 * functional.binary_cross_entropy_with_logits(logits, shares) + dice)
+    assert float(plum(batch)["patches"]) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_photographs_that_are_no_squares_of_patches_have_no_loss_of_patches(folder_of: Callable[[str], Path]) -> None:
+    plum = fresh(folder_of("qwen"), losses=LossConfig(patches=1.0))
+    with pytest.raises(ModelError, match="one square of patches") as refused:
+        plum(batch_of(plum))
+    assert refused.value.mend == "Set losses.patches to 0, and shared_sight to false"
 
 
 def stepped(plum: Plum, passes: list[list[int]]) -> tuple[float, dict[str, Tensor]]:

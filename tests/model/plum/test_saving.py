@@ -221,10 +221,10 @@ def cut(folder: Path) -> None:
 
 def test_a_model_older_than_a_setting_comes_back_with_what_it_stands_for(kept: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(kept, tmp_path / "model")
-    edited(folder, model__query=...)
+    edited(folder, model__dtype=...)
     content = json.loads((folder / "config.json").read_text())
     edited(folder, model_digest=digest_of(content["model"]))
-    assert saving.from_pretrained(folder).plum.config.query == "random"
+    assert saving.from_pretrained(folder).plum.config.dtype == "float32"
 
 
 BIAS = "query.mlp.0.bias"

@@ -12,9 +12,12 @@ from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConf
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
+from model.plum.queries import QueryConfig
 from model.training.config import TrainingConfig
 
-BASE = TrainingConfig(PlumConfig("somewhere", losses=LossConfig(choice=0.5)))
+BASE = TrainingConfig(
+    PlumConfig("somewhere", losses=LossConfig(choice=0.5, patches=1), query=QueryConfig(words=True), grounding=0.5)
+)
 
 
 def test_a_variant_is_the_training_but_for_its_changes() -> None:
@@ -24,17 +27,21 @@ def test_a_variant_is_the_training_but_for_its_changes() -> None:
     assert without == replace(BASE, seed=7, model=replace(BASE.model, feedback=None))
     lisa = config.training_of("seg-token", 1).model
     assert (lisa.marking, lisa.losses.kl, lisa.losses.choice) == ("seg_token", 0, 0)
+    assert (lisa.query.words, lisa.losses.patches, lisa.grounding) == (False, 0, 0)
     assert config.alike() == {}
 
 
 def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
-    plain = replace(BASE, model=replace(BASE.model, losses=LossConfig(kl=0, choice=0), feedback=None))
+    plain = replace(
+        BASE, model=replace(BASE.model, losses=LossConfig(kl=0), feedback=None, query=QueryConfig(), grounding=0)
+    )
     assert AblationConfig(plain).checked().alike() == {
         "no-feedback": "plum",
         "no-kl": "plum",
         "tags-alone": "plum",
         "feedback-off": "plum",
         "feedback-shuffled": "plum",
+        "likelihood-alone": "plum",
     }
 
 
@@ -59,7 +66,8 @@ def test_what_contradicts_itself_is_said_at_once(given: dict[str, object], says:
 def test_a_file_has_the_same_settings(tmp_path: Path) -> None:
     path = tmp_path / "ablation.yaml"
     path.write_text(
-        "training: {model: {backbone: somewhere, losses: {choice: 0.5}}}\nseeds: [4]\nvariants:\n  plum: {}\n"
+        "training:\n  model:\n    backbone: somewhere\n    losses: {choice: 0.5, patches: 1}\n"
+        "    query: {words: true}\n    grounding: 0.5\nseeds: [4]\nvariants:\n  plum: {}\n"
         "  blank: {answering: blank-image}\n  no-kl: {changes: {model.losses.kl: 0}, against: plum}\n"
     )
     made = settings.load(path, AblationConfig)
