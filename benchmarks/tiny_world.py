@@ -4,8 +4,10 @@
 
 For each seed a demo world of its own (names, categories, layouts, photographs) is drawn and built, and `model/configs/tiny.yaml`
 is trained on it, by two processes, from the weights that come with the package; with `--random-parts`, from parts of the same
-sizes that have learned nothing as well. All are asked the questions of `test`, whose photographs were never seen. A seed takes
-some twenty minutes.
+sizes that have learned nothing as well. All are asked the questions of `val` and `test` about photographs of the three sources
+that are trained on: none of them was seen, and what is measured as the model trains decides nothing. The fourth source,
+PARTONOMY's own, is of `test` alone, and calls many parts by names that training never heard: it has a row of its own. A seed
+takes some twenty minutes.
 
     gold, own     strict gIoU of masks under the true answer's spans, and under the spans that the model tags in its own words
     choices       share of right choices, on balanced questions; chance beside it
@@ -16,6 +18,7 @@ some twenty minutes.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -28,6 +31,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 BASELINES: Final = ("whole-object", "mean-location", "nearest", "color", "random", "blind", "oracle")
 MASKING: Final = BASELINES[:4]
 PROCESSES: Final = 2
+#: Sources that training has photographs of.
+TRAINED: Final = ("paco", "partimagenet", "pascal_part")
 #: Least gIoU, its most that own spans may cost, least choices in chances, least F1, and by how much baselines are beaten.
 LEAST: Final = {"gold": 0.5, "lost": 0.05, "chances": 2.0, "spans": 0.98, "beaten": 0.15}
 
@@ -51,7 +56,7 @@ def random_parts(folder: Path) -> dict[str, str]:
     processor = parts.processor(1)
     parts.language_model(processor.tokenizer).save_pretrained(folder)
     processor.save_pretrained(folder)
-    return {"backbone": str(folder), "sam": "random", "query": "random"}
+    return {"backbone": str(folder), "sam": "random"}
 
 
 def trained(root: Path, steps: int | None, changed: dict[str, str]) -> tuple[str, float]:
@@ -70,14 +75,27 @@ def trained(root: Path, steps: int | None, changed: dict[str, str]) -> tuple[str
     return name, time.perf_counter() - began
 
 
-def measured(root: Path, model: str, split: str = "test") -> dict[str, float]:
-    """A model's metrics on all questions of a split; choices on balanced ones alone."""
+def measured(root: Path, model: str, split: str, sources: tuple[str, ...] = ()) -> dict[str, tuple[float, int]]:
+    """A model's metrics on the questions of a split, and how many each is of; choices on balanced ones alone."""
     from model.evaluation import job
     from model.evaluation.job import EvaluationConfig
     from model.evaluation.predicting import PredictionConfig
 
-    rows = job.evaluate(root, model, EvaluationConfig(PredictionConfig(split=split))).measured.rows
-    return {row["metric"]: row["value"] for row in rows if (row["question_type"], row["slice"]) == ("all", "all")}
+    rows = job.evaluate(root, model, EvaluationConfig(PredictionConfig(split=split, sources=sources))).measured.rows
+    found = [row for row in rows if (row["question_type"], row["slice"]) == ("all", "all")]
+    return {row["metric"]: (row["value"], row["n"]) for row in found}
+
+
+def values(metrics: dict[str, tuple[float, int]]) -> dict[str, float]:
+    """Without how many each is of."""
+    return {name: value for name, (value, _) in metrics.items()}
+
+
+def unseen(root: Path, model: str) -> dict[str, float]:
+    """A model's metrics on the photographs that training didn't see, of the sources that it is of: `val` and `test` together."""
+    val, test = (measured(root, model, split, TRAINED) for split in ("val", "test"))
+    both = {name: (val[name], test[name]) for name in val.keys() & test.keys()}
+    return {name: sum(v * n for v, n in some) / max(1, sum(n for _, n in some)) for name, some in both.items()}
 
 
 def has_questions(root: Path, split: str) -> bool:
@@ -128,18 +146,32 @@ def of_world(seed: int, given: Any, root: Path) -> None:
     if not (root / "CURRENT").exists():
         made(seed, given.size, root)
     name, seconds = trained(root, given.steps, {})
-    plum = {**measured(root, name), "minutes": seconds / 60, "follows": followed(root, name)}
+    plum = {**unseen(root, name), "minutes": seconds / 60, "follows": followed(root, name)}
     if has_questions(root, "test_unseen_part"):
-        plum["unseen_span_f1"] = measured(root, name, "test_unseen_part")["span_f1"]
+        plum["unseen_span_f1"] = values(measured(root, name, "test_unseen_part"))["span_f1"]
     line("plum-tiny", plum)
+    line("  by likelihood alone", unseen(root, f"{name}--likelihood-alone"))
+    line("  on other names", values(measured(root, name, "test", ("partonomy",))))
     if given.random_parts:
         with tempfile.TemporaryDirectory() as folder:
-            name, seconds = trained(root, given.steps, random_parts(Path(folder)))
-            line("from random parts", {**measured(root, name), "minutes": seconds / 60})
-    baselines = {one: measured(root, one) for one in BASELINES}
-    for one, values in baselines.items():
-        line(one, values)
+            other, seconds = trained(root, given.steps, random_parts(Path(folder)))
+            line("from random parts", {**unseen(root, other), "minutes": seconds / 60})
+    baselines = {one: unseen(root, one) for one in BASELINES}
+    for one, found in baselines.items():
+        line(one, found)
+    curve(root, name)
     print("\n".join(verdicts(plum, {one: baselines[one] for one in MASKING})), flush=True)
+
+
+def curve(root: Path, model: str) -> None:
+    """What was measured on a hundred questions as the model was trained."""
+    from partonomy_data.store.layout import Layout
+
+    for text in (Layout(root).models / model / "training.jsonl").read_text().splitlines():
+        row = json.loads(text)
+        if "measured" in row:
+            told = ", ".join(f"{key} {value:.3f}" for key, value in row["measured"].items())
+            print(f"  step {row['step']:>5}: {told}", flush=True)
 
 
 def main() -> None:

@@ -35,10 +35,10 @@ _UNREADABLE: Final = (
 )
 
 
-def read(path: Path, of: str = "SAM") -> Weights:
+def read(path: Path) -> Weights:
     """The named tensors of a checkpoint, on the CPU: a `.safetensors` file, or else what `torch.save` made of a state dictionary.
 
-    It should be one of `of`. Nothing but tensors is unpickled. Raises ModelError where the file can't be read,
+    Nothing but tensors is unpickled. Raises ModelError where the file can't be read,
     where it holds anything but named tensors of floating-point numbers, or where a number isn't finite.
     """
     try:
@@ -50,7 +50,7 @@ def read(path: Path, of: str = "SAM") -> Weights:
                 warnings.simplefilter("ignore", UserWarning)
                 weights = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise ModelError("there is no such file", where=str(path), mend=f"Name a checkpoint of {of}") from None
+        raise ModelError("there is no such file", where=str(path), mend="Name a checkpoint of SAM") from None
     except _UNREADABLE as error:
         # Torch's own words for a file with more than tensors in it say how to run it; that nobody should.
         reason = error.strerror if isinstance(error, OSError) else "it is damaged, or holds more than tensors"
@@ -59,7 +59,7 @@ def read(path: Path, of: str = "SAM") -> Weights:
         ) from error
     if not (isinstance(weights, Mapping) and all(map(_is_weight, weights.items()))):
         raise ModelError(
-            f"this is not a dictionary of named tensors, as checkpoints of {of} are",
+            "this is not a dictionary of named tensors, as checkpoints are",
             where=str(path),
             mend="Save the model's `state_dict()` alone",
         )

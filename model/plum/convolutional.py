@@ -9,6 +9,7 @@ are added while the decoder upscales, as in SAM 2 (Ravi et al. 2024).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -23,33 +24,41 @@ _FINER: Final = (4, 2)
 class ConvEncoder(nn.Module):
     """An image encoder in the place of SAM's; its embeddings carry the finer maps, folded (see `fold`)."""
 
-    def __init__(self, img_size: int, patch_size: int, stages: Sequence[tuple[int, int]], out_chans: int) -> None:
-        """`stages`: width and residual blocks of each of three strides; `out_chans` C of the embeddings."""
+    def __init__(
+        self, img_size: int, patch_size: int, stages: Sequence[tuple[int, int]], out_chans: int, wide: int
+    ) -> None:
+        """`stages`: width and residual blocks of each stride, the third of which ends at the embedding's positions; those after
+        it look further around. `out_chans` C of the embeddings, `wide` channels of the map that masks are products of.
+        """
         super().__init__()
         self.img_size = img_size
-        (first, _), (second, _), (last, _) = stages
         before, made = 3, []
-        for (width, depth), by in zip(stages, (patch_size // 4, 2, 2), strict=True):
+        for (width, depth), by in zip(stages, (patch_size // 4, *[2] * (len(stages) - 1)), strict=True):
             made.append(_stage(before, width, depth, by))
             before = width
         self.stages = nn.ModuleList(made)
-        self.rising = nn.ModuleList([Rising(last, second), Rising(second, first)])
+        widths = [width for width, _ in stages]
+        self.rising = nn.ModuleList(Rising(coarse, fine) for fine, coarse in pairwise(widths))
         self.neck = nn.Sequential(
-            nn.Conv2d(last, out_chans, 1, bias=False),
+            nn.Conv2d(widths[2], out_chans, 1, bias=False),
             LayerNorm2d(out_chans),
             nn.Conv2d(out_chans, out_chans, 3, padding=1, bias=False),
             LayerNorm2d(out_chans),
         )
-        self.finest = nn.Conv2d(first, out_chans // 8, 1)
-        self.finer = nn.Conv2d(second, out_chans // 4, 1)
+        self.finer = nn.Conv2d(widths[1], out_chans // 4, 1)
+        self.finest = nn.Conv2d(widths[0], out_chans // 8 + wide, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Embeddings (I, 4 C, h, w) of pixels (I, 3, S, S)."""
-        finest = self.stages[0](pixels)
-        finer = self.stages[1](finest)
-        coarse = self.stages[2](finer)
-        finer = self.rising[0](coarse, finer)
-        finest = self.rising[1](finer, finest)
+        """Embeddings (I, `carried`, h, w) of pixels (I, 3, S, S)."""
+        maps, here = [], pixels
+        for stage in self.stages:
+            here = stage(here)
+            maps.append(here)
+        seen = [here]
+        for rise, fine in zip(reversed(self.rising), reversed(maps[:-1]), strict=True):
+            here = rise(here, fine)
+            seen.append(here)
+        finest, finer, coarse = seen[-1], seen[-2], seen[-3]
         return fold(self.neck(coarse), self.finest(finest), self.finer(finer))
 
 
@@ -82,16 +91,20 @@ class Rising(nn.Module):
         return fine + found
 
 
+def carried(width: int, wide: int) -> int:
+    """Channels of embeddings of width C with `wide` channels of masks' products."""
+    return 4 * width + 16 * wide
+
+
 def fold(own: Tensor, finest: Tensor, finer: Tensor) -> Tensor:
-    """Maps (I, C, h, w), (I, C / 8, 4h, 4w) and (I, C / 4, 2h, 2w) as one (I, 4 C, h, w): caches and batches know of one."""
+    """Maps (I, C, h, w), (I, C / 8 + wide, 4h, 4w) and (I, C / 4, 2h, 2w) as one: caches and batches know of one."""
     folded = (functional.pixel_unshuffle(one, by) for one, by in zip((finest, finer), _FINER, strict=True))
     return torch.cat([own, *folded], 1)
 
 
-def unfold(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What `fold` was given."""
-    width = embeddings.shape[1] // 4
-    own, finest, finer = torch.split(embeddings, [width, 2 * width, width], 1)
+def unfold(embeddings: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """What `fold` was given, of width C."""
+    own, finest, finer = torch.split(embeddings, [width, embeddings.shape[1] - 2 * width, width], 1)
     return own, functional.pixel_shuffle(finest, _FINER[0]), functional.pixel_shuffle(finer, _FINER[1])
 
 

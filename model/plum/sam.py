@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+from segment_anything.modeling.mask_decoder import MLP
 from torch import nn
 
 from model.plum import checkpoint_file
@@ -48,14 +49,16 @@ class SamConfig:
     iou_head_depth: int = 3
     iou_head_width: int = 256
     convolutions: tuple[tuple[int, int], ...] = ()
-    """Width and residual blocks of three strides, if the encoder is one of convolutions (see `convolutional`)."""
+    """Width and residual blocks of three strides or more, if the encoder is one of convolutions (see `convolutional`)."""
+    wide: int = 0
+    """Channels of such an encoder's finest map that masks are also products of, without a detour."""
     pixel_mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
     """Of red, green and blue, on the scale of 0 to 255."""
     pixel_std: tuple[float, float, float] = (58.395, 57.12, 57.375)
 
     def __post_init__(self) -> None:
         """Raises ModelError for sizes that don't fit each other."""
-        numbers = (getattr(self, name) for name in self.__slots__)
+        numbers = (getattr(self, name) for name in self.__slots__ if name != "wide")
         _require(all(number > 0 for number in numbers if isinstance(number, int | float)), "its sizes must be positive")
         _require(self.patch_size % 4 == 0, f"its patches must be a multiple of 4 pixels, not {self.patch_size}")
         _require(self.image_size % self.patch_size == 0, "its image size must be a whole number of patches")
@@ -63,7 +66,9 @@ class SamConfig:
         halves = 2 * self.decoder_heads
         _require(self.prompt_width % halves == 0, f"its decoder's heads, twice, must divide {self.prompt_width}")
         _require(self.prompt_width % 8 == 0, "its prompt width must be a multiple of 8")
-        _require(len(self.convolutions) in (0, 3), "its convolutions have three strides")
+        _require(len(self.convolutions) not in (1, 2), "its convolutions have three strides or more")
+        _require(self.wide >= 0, "it can't have less than no wide channels")
+        _require(not self.wide or bool(self.convolutions), "only an encoder of convolutions has wide channels")
         _require(self.mask_in_chans % 4 == 0, "its mask channels must be a multiple of 4")
         inside = all(0 <= layer < self.encoder_depth for layer in self.encoder_global_layers)
         _require(inside, f"its global layers must be among 0 to {self.encoder_depth - 1}")
@@ -110,13 +115,22 @@ CONFIGS: Final[Mapping[str, SamConfig]] = {
     "vit_l": SamConfig(encoder_width=1024, encoder_depth=24, encoder_heads=16, encoder_global_layers=(5, 11, 17, 23)),
     "vit_h": SamConfig(encoder_width=1280, encoder_depth=32, encoder_heads=16, encoder_global_layers=(7, 15, 23, 31)),
     "tiny": _TINY,
-    "tiny_conv": replace(_TINY, convolutions=((16, 0), (32, 1), (96, 3))),
+    "tiny_conv": replace(
+        _TINY,
+        convolutions=((16, 0), (32, 1), (64, 2), (64, 1), (64, 1)),
+        wide=32,
+        prompt_width=32,
+        mask_in_chans=8,
+        decoder_depth=1,
+        decoder_mlp_width=64,
+        iou_head_width=32,
+    ),
 }
 
 
 def build(config: SamConfig) -> Sam:
     """A SAM of these sizes with fresh weights, drawn from torch's generator; set up as the package does its official ones."""
-    return Sam(
+    made = Sam(
         image_encoder=_encoder(config),
         prompt_encoder=PromptEncoder(
             embed_dim=config.prompt_width,
@@ -133,17 +147,21 @@ def build(config: SamConfig) -> Sam:
                 num_heads=config.decoder_heads,
             ),
             transformer_dim=config.prompt_width,
+            activation=nn.ReLU if config.convolutions else nn.GELU,
             iou_head_depth=config.iou_head_depth,
             iou_head_hidden_dim=config.iou_head_width,
         ),
         pixel_mean=list(config.pixel_mean),
         pixel_std=list(config.pixel_std),
     )
+    if config.wide:
+        made.mask_decoder.wide_filters = MLP(config.prompt_width, config.prompt_width, config.wide, 2)
+    return made
 
 
 def _encoder(config: SamConfig) -> nn.Module:
     if config.convolutions:
-        return ConvEncoder(config.image_size, config.patch_size, config.convolutions, config.prompt_width)
+        return ConvEncoder(config.image_size, config.patch_size, config.convolutions, config.prompt_width, config.wide)
     encoder: nn.Module = ImageEncoderViT(
         img_size=config.image_size,
         patch_size=config.patch_size,

@@ -69,11 +69,18 @@ class Segmenter(nn.Module):
     @property
     def channels(self) -> int:
         """Of embeddings: C, and those that carry the encoder's finer maps."""
-        return 4 * self.width if self._fine else self.width
+        if not self._fine:
+            return self.width
+        return convolutional.carried(self.width, self._wide)
 
     @property
     def _fine(self) -> bool:
         return isinstance(self.sam.image_encoder, ConvEncoder)
+
+    @property
+    def _wide(self) -> int:
+        filters = getattr(self.sam.mask_decoder, "wide_filters", None)
+        return 0 if filters is None else int(filters.layers[-1].out_features)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -140,12 +147,14 @@ class Segmenter(nn.Module):
         if at_once is not None and at_once < 1:
             raise ModelError(f"at least 1 span is decoded at once, not {at_once}")
         positions = self.positions()[None]
+        maps = convolutional.unfold(embeddings, self.width) if self._fine else (embeddings,)
         step = at_once or max(spans, 1)
         pieces = []
         for start in range(0, spans, step):
             piece = slice(start, start + step)
             own = None if dense is None else dense[piece]
-            pieces.append(self._decode(embeddings.index_select(0, image_of[piece]), queries[piece], own, positions))
+            seen = [one.index_select(0, image_of[piece]) for one in maps]
+            pieces.append(self._decode(seen, queries[piece], own, positions))
         if not pieces:
             height, width = self.grid
             return Decoded(queries.new_zeros(0, 4 * height, 4 * width).float(), queries.new_zeros(0).float())
@@ -153,7 +162,7 @@ class Segmenter(nn.Module):
         return Decoded(torch.cat(logits), torch.cat(iou))
 
     def _decode(
-        self, images: Tensor, queries: Tensor, dense: Tensor | None, positions: Tensor
+        self, maps: Sequence[Tensor], queries: Tensor, dense: Tensor | None, positions: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Logits float32 (n, 4h, 4w) and IoU (n,) of spans with their own images (n, C, h, w)."""
         decoder = self.sam.mask_decoder
@@ -162,12 +171,15 @@ class Segmenter(nn.Module):
         tokens = torch.cat([outputs.expand(len(queries), -1, -1), queries.to(kind)], dim=1)
         prompt = self.no_mask()[None, :, None, None] if dense is None else dense
         # The package repeats the positions for each prompt; one copy broadcasts to the same sums.
-        images, *finer = convolutional.unfold(images) if self._fine else (images,)
+        images, *finer = maps
         states, image = decoder.transformer(images.to(kind) + prompt.to(kind), positions.to(kind), tokens)
         upscaled = self._upscaled(image.transpose(1, 2).reshape(images.shape), finer)
         # Tokens: the IoU's, then the masks'. Mask 0 is the single one; only its hypernetwork is needed.
         filters = decoder.output_hypernetworks_mlps[0](states[:, 1])
         logits = torch.einsum("nc,nchw->nhw", filters, upscaled)
+        if self._wide:
+            wide = decoder.wide_filters(states[:, 1] + states[:, len(outputs) :].mean(1))
+            logits = logits + torch.einsum("nc,nchw->nhw", wide, finer[0][:, -self._wide :])
         iou = decoder.iou_prediction_head(states[:, 0])[:, 0]
         return logits.float(), iou.float()
 
@@ -179,7 +191,7 @@ class Segmenter(nn.Module):
             image = image + finer[1].to(image.dtype)
         image = again(activate(norm(image)))
         if finer:
-            image = image + finer[0].to(image.dtype)
+            image = image + finer[0][:, : image.shape[1]].to(image.dtype)
         made: Tensor = at_last(image)
         return made
 

@@ -8,7 +8,6 @@ captions    what is said of a scene: which parts, and where
 parts       the tokenizer, the language model and the SAM: their sizes, from random weights
 masks       SAM learns masks without classes, from points and boxes
 language    the language model learns captions
-grounding   both together: the masks of what captions name
 learning    the loop: steps, rates, a log, a state to go on from
 job         all of it, and the checkpoints in the ordinary layouts
 """

@@ -40,16 +40,17 @@ class Groups:
 class GroupHead(nn.Module):
     """Masks of the surfaces of cells, from embeddings that carry finer maps."""
 
-    def __init__(self, width: int) -> None:
-        """`width` C of SAM's embeddings."""
+    def __init__(self, width: int, wide: int) -> None:
+        """`width` C of SAM's embeddings, and the channels that masks are products of."""
         super().__init__()
-        own = width + width // 4 + width // 8
+        self.width = width
+        own = width + width // 4 + width // 8 + wide
         self.compared = nn.Conv2d(own, _COMPARED, 1)
         self.asks = nn.Sequential(nn.Linear(own, 2 * width), nn.ReLU(), nn.Linear(2 * width, _COMPARED + 1))
 
     def forward(self, embeddings: Tensor, asking: Tensor) -> Tensor:
-        """Logits (P, ASKING, C, C) from embeddings (P, 4 width, h, w), C = 4 h."""
-        own, finest, finer = unfold(embeddings)
+        """Logits (P, ASKING, C, C) from embeddings (P, carried, h, w), C = 4 h."""
+        own, finest, finer = unfold(embeddings, self.width)
         cells = torch.cat([grown(own, 4), grown(finer, 2), finest], 1)
         picked = cells.flatten(2).gather(2, asking[:, None].expand(-1, cells.shape[1], -1)).mT
         filters = self.asks(picked)

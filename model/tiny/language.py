@@ -20,7 +20,7 @@ from model.tiny.regions import RegionHead
 from model.tiny.scenes import Drawn
 
 #: Cells of the second task in each patch, on a side.
-SIDE = 3
+SIDE = 4
 
 
 @dataclass(frozen=True)

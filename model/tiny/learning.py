@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from model import muon
@@ -45,8 +45,8 @@ class Rates:
     rest: float
     warm_up: int
     """Steps."""
-    falls_over: int = 0
-    """Steps in which they would fall to 0; as many as the task has if not given. One that another goes on from ends before."""
+    decay: float = 0.01
+    """Of the matrices of hidden layers: how fast they shrink, as a share of their rate."""
 
 
 @dataclass(frozen=True)
@@ -64,28 +64,22 @@ class Task:
     kinds: tuple[str, ...]
     """Of worlds that the scenes are of, in turn."""
     rates: Rates
-    team: tuple[int, int] = (0, 1)
-    """This process's rank, and how many work on the task, each with scenes of its own (`torch.distributed`)."""
 
 
 def learn(task: Task, seed: int, folder: Path) -> None:
     """Works off a task's steps, from where a run that was cut short has got to. Its log is `<name>.jsonl` in `folder`.
 
-    Of several processes, each calls this; the first one logs and saves. Raises ModelError if the loss is no number.
+    Raises ModelError if the loss is no number.
     """
     weights = [one for one in task.model.parameters() if one.requires_grad]
     each = optimisers(task)
     peaks = (task.rates.hidden, task.rates.rest)
     state, log = folder / f"{task.name}.pt", folder / f"{task.name}.jsonl"
-    rank, processes = task.team
-    # One process alone writes, or another would remove what it has begun.
-    log = log if not rank else Path(os.devnull)
     start = _restore(state, log, task.model, each)
     began, running = time.monotonic(), Measured()
-    falls = task.rates.falls_over or task.steps
     with log.open("a") as lines:
         for step, drawn in _scenes(task, seed, start):
-            share = min(1.0, (step + 1) / task.rates.warm_up) * 0.5 * (1 + math.cos(math.pi * step / falls))
+            share = min(1.0, (step + 1) / task.rates.warm_up) * 0.5 * (1 + math.cos(math.pi * step / task.steps))
             for optimiser, peak in zip(each, peaks, strict=True):
                 for group in optimiser.param_groups:
                     group["lr"] = peak * share
@@ -96,8 +90,6 @@ def learn(task: Task, seed: int, folder: Path) -> None:
                 )
             task.model.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            if processes > 1:
-                _average(weights, processes)
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             for optimiser in each:
                 optimiser.step()
@@ -105,8 +97,6 @@ def learn(task: Task, seed: int, folder: Path) -> None:
             for name, value in measured.items():
                 running[name] = 0.98 * running.get(name, value) + 0.02 * value
             done = step + 1
-            if rank:
-                continue
             if done % _TOLD == 0 or done == task.steps:
                 left = (time.monotonic() - began) / (done - start) * (task.steps - done) / 60
                 means = ", ".join(f"{name} {value:.3f}" for name, value in running.items())
@@ -115,16 +105,6 @@ def learn(task: Task, seed: int, folder: Path) -> None:
             if done % _SAVED == 0 or done == task.steps:
                 lines.flush()
                 _save(state, done, lines.tell(), task.model, each)
-
-
-def _average(weights: Sequence[nn.Parameter], processes: int) -> None:
-    """Their gradients' mean over the processes; that of weights that a process had no use for is 0 there."""
-    every = [torch.zeros_like(one) if one.grad is None else one.grad for one in weights]
-    flat = torch.cat([one.flatten() for one in every])
-    distributed.all_reduce(flat)
-    parts = torch.split(flat / processes, [one.numel() for one in weights])
-    for one, part in zip(weights, parts, strict=True):
-        one.grad = part.view_as(one)
 
 
 def optimisers(task: Task) -> tuple[Optimizer, Optimizer]:
@@ -142,7 +122,7 @@ def optimisers(task: Task) -> tuple[Optimizer, Optimizer]:
     known = {id(weight) for weight in hidden}
     rest = [one for one in task.model.parameters() if one.requires_grad and id(one) not in known]
     return (
-        muon.Muon(hidden, task.rates.hidden, weight_decay=0.01),
+        muon.Muon(hidden, task.rates.hidden, weight_decay=task.rates.decay),
         torch.optim.AdamW(rest, task.rates.rest, (0.9, 0.98), weight_decay=0.01),
     )
 
@@ -176,15 +156,13 @@ def _scenes(task: Task, seed: int, start: int) -> Iterator[tuple[int, list[Drawn
     To draw a scene takes half as long as to learn from it, so each is seen several times, with other questions.
     """
     first = int.from_bytes(task.name.encode()[:4], "big") << 32
-    rank, processes = task.team
-    mine, each = first + rank * task.scenes, processes * task.scenes
     with ProcessPoolExecutor(1, get_context("spawn"), end_with_parent) as pool:
         ahead: dict[int, Future[list[Drawn]]] = {}
         for step in range(start, task.steps):
             for soon in range(step, min(step + _AHEAD, task.steps)):
                 which = group_of(soon)
                 if which not in ahead:
-                    ahead[which] = pool.submit(_drawn, seed, mine + which * each, task.scenes, task.kinds)
+                    ahead[which] = pool.submit(_drawn, seed, first + which * task.scenes, task.scenes, task.kinds)
             yield step, ahead[group_of(step)].result()
             if step % _TIMES == _TIMES - 1:
                 del ahead[group_of(step)]

@@ -62,12 +62,12 @@ class MaskBatch:
 class Beside(nn.Module):
     """What learns beside SAM, and is thrown away."""
 
-    def __init__(self, width: int) -> None:
-        """`width` C of SAM's embeddings."""
+    def __init__(self, width: int, wide: int) -> None:
+        """`width` C of SAM's embeddings, and the channels that masks are products of."""
         super().__init__()
         self.describer = Describer(width)
         self.region_head = RegionHead(width, SIDE)
-        self.group_head = GroupHead(width)
+        self.group_head = GroupHead(width, wide)
 
 
 def batch_of(drawn: Sequence[Drawn], config: SamConfig, described: int, shown: int, seed: int) -> MaskBatch:
@@ -113,7 +113,7 @@ def loss_of(
     """The loss of a batch, and what is measured: the mean IoU, in the decoder's cells, of masks by points and boxes, of those by
     descriptions, and of those by features alone; the share of cells whose outline is told; how often the decoder looks right.
 
-    `embeddings` (P, 4 C, h, w) of its photographs, where they are there already.
+    `embeddings` (P, carried, h, w) of its photographs, where they are there already.
     """
     embeddings = segmenter.encode(batch.pixels) if embeddings is None else embeddings
     shown, iou, _ = of_prompts(segmenter, embeddings, batch.shown, embedded(segmenter, batch.shown), config)

@@ -14,9 +14,9 @@ from typing import Any, Final
 from model.tiny import invented
 
 #: Pixels of the square that a photograph is squeezed into for the language model, and of one of its patches.
-IMAGE: Final = 144
-PATCH: Final = 12
-VOCABULARY: Final = 1024
+IMAGE: Final = 128
+PATCH: Final = 16
+VOCABULARY: Final = 1536
 LONGEST: Final = 512
 _SPECIAL: Final = ("<pad>", "<s>", "</s>", "<image>")
 _TEMPLATE: Final = (
@@ -70,7 +70,7 @@ def language_model(words: Any) -> Any:
     sizes: dict[str, Any] = {
         "num_encoder_blocks": 3,
         "depths": (1, 2, 2),
-        "strides": (3, 2, 2),  # together a patch
+        "strides": (4, 2, 2),  # together a patch
         "patch_sizes": (7, 3, 3),
         "hidden_sizes": (32, 64, 96),
         "num_attention_heads": (1, 2, 4),
@@ -114,6 +114,26 @@ def _corpus(seed: int) -> Iterator[str]:
     yield from _ENGLISH * 20
 
 
+#: Words for things and their pieces, as they come in any text; so that a name is a token or two, and not a row of letters.
+_NOUNS: Final = (
+    "left right upper lower inner outer rear side front back top bottom middle end edge corner half other pair set kind",
+    "seat door window wing tail leg foot eye ear nose mouth neck arm hand head body face hair skin bone tooth tongue lip chin",
+    "knee elbow shoulder finger thumb heel toe chest belly hip torso muzzle snout beak horn hoof paw claw fin feather fur mane",
+    "wheel tire rim hub axle engine motor light lamp headlight mirror bumper plate roof hood trunk brake pedal chain gear frame",
+    "fork saddle handlebar bell propeller rudder mast sail hull deck stern bow anchor cabin cockpit nose tail fuselage canopy",
+    "handle knob lid cap spout base stem neck body rim cover button switch screen key cable cord plug socket strap buckle",
+    "blade shaft hilt grip tip point bristle brush nail screw bolt nut hinge lock latch spring pivot ferrule collar sleeve",
+    "table chair bench sofa stool bed desk shelf drawer cushion pillow back arm rest board lamp shade pot pan cup mug bowl",
+    "jar jug bottle glass plate saucer fork spoon knife kettle teapot vase box bag basket bucket can tube pipe hose tank",
+    "car bus truck van train tram bicycle motorcycle boat ship canoe airplane helicopter rocket tractor wagon cart sled",
+    "dog cat horse cow sheep goat pig deer bear wolf fox lion tiger rabbit mouse bird hen duck goose swan eagle owl parrot",
+    "fish shark whale frog snake lizard turtle spider bee ant butterfly tree flower leaf root branch trunk fruit seed thorn",
+    "hammer saw drill wrench pliers axe shovel rake hoe broom mop ladder rope wire needle thread button scissors stapler",
+    "clock watch phone camera radio television guitar piano drum violin book pen pencil ruler paper coin ring crown hat cap",
+    "shirt coat dress shoe boot sock glove belt scarf tie pocket collar zipper house wall floor ceiling chimney tower bridge",
+    "front wheel, back wheel, left leg, right arm, rear door, side window, steering wheel, license plate, tail light, seat back",
+)
+
 _ENGLISH: Final = (
     "Which parts of the object in the image can be clearly seen? Name all of them, and nothing else.",
     "a hexagon thing, a leaf wide, an oval, a round box, a taper, a flare, a drop, a dome, a bowl, a funnel, a cone, a ring,"
@@ -123,5 +143,5 @@ _ENGLISH: Final = (
     "What is missing here, and what would another one have as well? Only these, and no other part.",
     "Where is it? At the top left, the center, the bottom right, the middle. Yes, it does. No, it shows none.",
     "You will be asked to name the object. Tell me exactly what you would label, both here and there.",
-    "left right upper lower inner outer rear side seat door window wing tail leg foot eye ear nose mouth neck arm hand",
+    *_NOUNS,
 )

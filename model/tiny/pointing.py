@@ -26,7 +26,7 @@ from model.plum.backbone import Backbone
 from model.tiny.language import Heard
 
 #: Cells of a photograph on a side: the patches of the language model.
-CELLS: Final = 12
+CELLS: Final = 8
 #: Layers, counted from the last, and heads that look.
 LAYERS: Final = (-2, -1)
 HEADS: Final = (0, 1)

@@ -17,12 +17,15 @@ from model.tiny import invented
 from model.tiny.invented import Invented, Look, generator
 from partonomy_data.demo import render
 from partonomy_data.demo.scene import FIRST_OCCLUDER, Instance, Wanted, compose
+from partonomy_data.photographs.views import view_of
 
 #: A few pixels of a part that is nearly hidden are neither there nor not.
 _LEAST_PIXELS = 12
 #: How many photographs are cut to their subject; and the margin on each side, in its widths and heights.
 _CUT = 0.6
 _MARGINS = 0.02, 0.4
+#: How many of the others have their subject marked by a box, where it is not alone.
+_BOXED = 0.7
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,14 @@ def draw(seed: int, number: int, kind: str = "shared") -> Drawn:
     image = render.render(scene, rng).pixels
     shown = sorted(scene.instances, key=lambda one: one.wanted is not wanted[0])
     labels = np.where(scene.labels < FIRST_OCCLUDER, scene.labels, 0).astype(np.uint8)
+    subject = _mask(labels, shown[0].labels)
     if rng.random() < _CUT:
-        rows, columns = _around(_mask(labels, shown[0].labels), rng)
+        rows, columns = _around(subject, rng)
         labels = labels[rows, columns]
         image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
+    elif len(shown) > 1 and rng.random() < _BOXED:
+        image = view_of(image, "box", _region(subject)).image
+        shown = shown[:1]  # what is said is of the one in the box
     every = [_seen(there, labels, one) for one in shown]
     # Of another object little may be left within the cut.
     objects = tuple(one for one in every if one is every[0] or one.mask.sum() >= _LEAST_PIXELS)
@@ -100,6 +107,13 @@ def _mask(labels: NDArray[np.uint8], own: Iterable[int]) -> NDArray[np.bool_]:
     """The pixels (h, w) of surfaces; 0 is none."""
     found: NDArray[np.bool_] = np.isin(labels, [label for label in own if label])
     return found
+
+
+def _region(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """A mask's box: x, y, width, height."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    left, top = int(columns[0]), int(rows[0])
+    return left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
 
 
 def _around(mask: NDArray[np.bool_], rng: np.random.Generator) -> tuple[slice, slice]:

@@ -21,6 +21,8 @@ class ValidationConfig:
     """At most so many, always the same."""
     every: int = 500
     """Steps between two measurements."""
+    keep_best: bool = True
+    """Whether the best of the models that were measured is kept, rather than the last."""
     patience: int | None = None
     """Measurements without a better loss after which the run ends. None: it goes on."""
 
@@ -42,6 +44,8 @@ class OptimisationConfig:
     """That of the weights that are PLUM's own and start from nothing; the same if not given."""
     hidden_learning_rate: float | None = None
     """That of the matrices of hidden layers, which then learn by Muon (`model.muon`); by AdamW as all else if not given."""
+    own_hidden_learning_rate: float | None = None
+    """That of such matrices that are PLUM's own; the same if not given."""
     warm_up: int = 100
     """Steps from 0 to the peak; from there it falls in a straight line to 0 at the last step."""
     betas: tuple[float, float] = (0.9, 0.95)

@@ -231,7 +231,7 @@ def _validation(store: Store, layout: Layout, config: TrainingConfig) -> Sequenc
 
 
 def _publish(state: loop.Run, store: Store, log: Path, final: Path, done: int) -> None:
-    """Saves the model (the best, where it was measured) with its log and settings, aside, then under its name."""
+    """Saves the model (the best, where such is kept) with its log and settings, aside, then under its name."""
     best = checkpoints.best(state.folder)
     if best is not None and best.about["step"] != done:
         state.plum.load_state_dict(best.state()["weights"], strict=False)
@@ -242,6 +242,7 @@ def _publish(state: loop.Run, store: Store, log: Path, final: Path, done: int) -
     saving.save_pretrained(state.plum, aside, origin)
     shutil.copy(log, aside / "training.jsonl")
     (aside / "training.json").write_text(json.dumps(settings.plain(state.config), indent=2))
-    about: dict[str, Any] = {"left_out": state.left_out, "measured": dict(best.about["measured"]) if best else {}}
+    kept = best or checkpoints.latest(state.folder)
+    about: dict[str, Any] = {"left_out": state.left_out, "measured": dict(kept.about["measured"]) if kept else {}}
     (aside / "measured.json").write_text(json.dumps(about, indent=2))
     aside.rename(final)

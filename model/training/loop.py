@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from accelerate import Accelerator
@@ -32,6 +32,9 @@ from model.training import checkpoints
 from model.training.config import OptimisationConfig, TrainingConfig
 from model.training.feeding import Feed, Step
 from model.training.records import Records
+
+#: Pieces that are PLUM's own, and start from nothing.
+_OWN: Final = ("extractor.", "query.", "sight.", "feedback.")
 
 
 @dataclass
@@ -67,8 +70,11 @@ def optimisers_of(plum: Plum, config: OptimisationConfig) -> list[Optimizer]:
         torch.optim.AdamW(groups, config.learning_rate, config.betas, weight_decay=config.weight_decay)
     ]
     if matrices and config.hidden_learning_rate is not None:
-        found.append(muon.Muon(matrices, config.hidden_learning_rate, config.weight_decay))
-        found[-1].param_groups[0]["peak"] = config.hidden_learning_rate
+        fresh = {id(one) for name, one in plum.named_parameters() if name.startswith(_OWN)}
+        rates = (config.hidden_learning_rate, config.own_hidden_learning_rate or config.hidden_learning_rate)
+        dealt = ([one for one in matrices if (id(one) in fresh) == own] for own in (False, True))
+        some = [{"params": one, "peak": rate} for one, rate in zip(dealt, rates, strict=True) if one]
+        found.append(muon.Muon(some, config.hidden_learning_rate, config.weight_decay))
     return found
 
 
@@ -78,8 +84,7 @@ def parameters_of(plum: Plum, config: OptimisationConfig, left_out: Collection[i
     others: list[Tensor] = []
     for name, one in plum.named_parameters():
         if one.requires_grad and id(one) not in left_out:
-            fresh = name.startswith(("extractor.", "query.", "feedback."))
-            (own if fresh else others).append(one)
+            (own if name.startswith(_OWN) else others).append(one)
     rate = config.own_learning_rate or config.learning_rate
     return [{"params": others, "peak": config.learning_rate}, {"params": own, "peak": rate}]
 
@@ -108,16 +113,17 @@ def run(state: Run, records: Records, start: int, measure: Callable[[], dict[str
         records.step(step.number, {**values, "seconds": time.perf_counter() - began, "peak_mb": _peak_mb()})
         done = step.number + 1
         last = done == state.steps
+        found: dict[str, float] | None = None
         if measure is not None and wanted is not None and (done % wanted.every == 0 or last):
             found = measure()
             records.measured(step.number, found)
-            if _better(state, found["loss"]):
+            if _better(state, found["loss"]) and wanted.keep_best:
                 save(state, done, checkpoints.BEST, found)
             if wanted.patience is not None and state.waited >= wanted.patience:
                 records.note(f"no better for {state.waited} measurements: ends after {done} of {state.steps} steps")
                 last = True
         if done % state.config.save_every == 0 or last:
-            save(state, done, checkpoints.name_of(done))
+            save(state, done, checkpoints.name_of(done), found)
             checkpoints.prune(state.folder, state.config.keep)
         if last:
             return done

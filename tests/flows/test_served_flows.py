@@ -159,8 +159,8 @@ def test_a_published_version_is_trained_on_and_the_model_measured_and_its_result
         tmp_path / "e.yaml",
     )
     training.write_text(
-        "model: {backbone: 'shipped:tiny/lmm', sam: 'shipped:tiny/sam_tiny.safetensors', spans: {heads: 4}, feedback: {heads: 4},"
-        " losses: {kl: 0}, trainable: {language: all}}\n"
+        "model: {backbone: 'shipped:tiny/lmm', sam: 'shipped:tiny/sam_tiny.safetensors', sam_size: tiny_conv,"
+        " spans: {heads: 4}, feedback: {heads: 4}, losses: {kl: 0}, trainable: {language: all}}\n"
         "optimisation: {batch: 2, at_once: 2, steps: 2}\nvalidation: null\ntrackers: []\n"
     )
     evaluation.write_text("predictions: {limit: 4}\nlongest: 16\n")

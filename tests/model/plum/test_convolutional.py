@@ -13,7 +13,8 @@ from model.plum.segmenter import Segmenter
 from tests.model.plum import sam_weights
 from tests.model.plum.sam_weights import noise
 
-SMALL = replace(sam_weights.SMALL, convolutions=((8, 0), (8, 1), (16, 2)))
+SMALL = replace(sam_weights.SMALL, convolutions=((8, 0), (8, 1), (16, 2), (8, 1)), wide=5)
+CARRIED = convolutional.carried(16, 5)
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,10 @@ def made() -> Sam:
 
 
 def test_finer_maps_come_back_as_they_were_folded() -> None:
-    own, finest, finer = noise(2, 16, 4, 4), noise(2, 2, 16, 16, seed=1), noise(2, 4, 8, 8, seed=2)
+    own, finest, finer = noise(2, 16, 4, 4), noise(2, 7, 16, 16, seed=1), noise(2, 4, 8, 8, seed=2)
     folded = convolutional.fold(own, finest, finer)
-    assert folded.shape == (2, 64, 4, 4)
-    for one, back in zip((own, finest, finer), convolutional.unfold(folded), strict=True):
+    assert folded.shape == (2, CARRIED, 4, 4)
+    for one, back in zip((own, finest, finer), convolutional.unfold(folded, 16), strict=True):
         assert torch.equal(one, back)
 
 
@@ -33,7 +34,7 @@ def test_a_photograph_is_embedded_alike_alone_and_among_others(made: Sam) -> Non
     pixels = noise(3, 3, 32, 32)
     segmenter = Segmenter(made)
     together = segmenter.encode(pixels)
-    assert together.shape == (3, segmenter.channels, *segmenter.grid) == (3, 64, 4, 4)
+    assert together.shape == (3, segmenter.channels, *segmenter.grid) == (3, CARRIED, 4, 4)
     for one, alone in zip(together, pixels, strict=True):
         torch.testing.assert_close(one, segmenter.encode(alone[None])[0], rtol=1e-5, atol=1e-5)
 
@@ -41,7 +42,7 @@ def test_a_photograph_is_embedded_alike_alone_and_among_others(made: Sam) -> Non
 def test_without_finer_maps_masks_are_those_of_the_packages_own_decoder(made: Sam) -> None:
     segmenter = Segmenter(made)
     own = noise(1, 16, 4, 4)
-    embeddings = convolutional.fold(own, torch.zeros(1, 2, 16, 16), torch.zeros(1, 4, 8, 8))
+    embeddings = convolutional.fold(own, torch.zeros(1, 7, 16, 16), torch.zeros(1, 4, 8, 8))
     queries = noise(3, 1, 16, seed=3)
     decoded = segmenter.decode(embeddings, torch.zeros(3, dtype=torch.int64), queries)
     dense = segmenter.no_mask()[None, :, None, None].expand(3, -1, 4, 4)
@@ -58,7 +59,7 @@ def test_masks_of_many_photographs_are_those_of_each_and_see_its_finer_maps(made
     for one, query, image in zip(together, queries, image_of.tolist(), strict=True):
         alone = segmenter.decode(embeddings[image : image + 1], torch.zeros(1, dtype=torch.int64), query[None])
         torch.testing.assert_close(one, alone.logits[0], rtol=1e-4, atol=1e-4)
-    for first, last in ((16, 48), (48, 64)):
+    for first, last in ((16, 48), (48, CARRIED - 16), (CARRIED - 16, CARRIED)):
         changed = embeddings.clone()
         changed[0, first:last] += 1
         moved = (segmenter.decode(changed, image_of, queries).logits - together).abs().amax((1, 2))
@@ -83,3 +84,10 @@ def test_its_checkpoint_is_known_by_its_form(tmp_path) -> None:  # type: ignore[
 def test_other_numbers_of_strides_are_refused() -> None:
     with pytest.raises(sam.ModelError, match="three strides"):
         replace(SMALL, convolutions=((8, 0),))
+
+
+def test_wide_channels_of_another_encoder_are_refused() -> None:
+    with pytest.raises(sam.ModelError, match="only an encoder of convolutions has wide channels"):
+        replace(sam_weights.SMALL, wide=4)
+    with pytest.raises(sam.ModelError, match="less than no wide channels"):
+        replace(SMALL, wide=-1)

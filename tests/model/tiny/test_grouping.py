@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from model.plum import pictures, sam
+from model.plum import convolutional, pictures, sam
 from model.plum.losses import LossConfig
 from model.tiny import grouping, scenes
 from model.tiny.grouping import Groups
@@ -57,8 +57,9 @@ def test_the_right_cells_cost_nothing_and_are_counted_whole() -> None:
 
 def test_features_ask_and_answer() -> None:
     _, groups = of_scenes(2)
-    head = grouping.GroupHead(CONFIG.prompt_width)
-    embeddings = torch.randn(2, 4 * CONFIG.prompt_width, CONFIG.grid, CONFIG.grid, requires_grad=True)
+    head = grouping.GroupHead(CONFIG.prompt_width, CONFIG.wide)
+    carried = convolutional.carried(CONFIG.prompt_width, CONFIG.wide)
+    embeddings = torch.randn(2, carried, CONFIG.grid, CONFIG.grid, requires_grad=True)
     logits = head(embeddings, groups.asking)
     assert logits.shape == (2, grouping.ASKING, CONFIG.mask_size, CONFIG.mask_size)
     grouping.loss_of(logits, groups, DICE)[0].backward()

@@ -28,9 +28,6 @@ CONFIG = TinyConfig(
     language_steps=4,
     language_scenes=2,
     captions_each=3,
-    grounding_steps=3,
-    grounding_scenes=2,
-    named_each=3,
     warm_up=1,
 )
 
@@ -78,7 +75,6 @@ def same(left: Path, right: Path) -> bool:
     """Whether two runs came to the same weights by the same steps."""
     names = (
         "sam_tiny.safetensors",
-        "query_tiny.safetensors",
         "lmm/model.safetensors",
         "lmm/tokenizer.json",
         "pretraining.jsonl",
@@ -130,7 +126,7 @@ def test_a_description_asks_for_the_mask_of_what_it_describes() -> None:
 def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes_with_a_log_of_each_task(made: Path) -> None:
     # In one test: what makes them takes a minute, and two tests may go to two processes, each of which would make them.
     folder = made
-    weights = [folder / name for name in ("sam_tiny.safetensors", "lmm/model.safetensors", "query_tiny.safetensors")]
+    weights = [folder / name for name in ("sam_tiny.safetensors", "lmm/model.safetensors")]
     assert sum(path.stat().st_size for path in weights) <= 4 * 2**20
     backbone = Backbone.load(folder / "lmm").eval()
     drawn = scenes.draw(3, 0)
@@ -145,36 +141,25 @@ def test_both_parts_are_ordinary_checkpoints_under_four_mebibytes_with_a_log_of_
         str(folder / "lmm"),
         sam=str(weights[0]),
         sam_size=job.SIZE,
-        query=str(folder / "query_tiny.safetensors"),
         spans=SpanExtractorConfig(heads=4),
     )
     assert saving.build(config).feedback is not None
     lines = [json.loads(line) for line in (folder / "pretraining.jsonl").read_text().splitlines()]
-    assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3), ("both", 2)]
-    assert lines[-1].keys() >= {
-        "loss",
-        "iou",
-        "found",
-        "named",
-        "tokens",
-        "regions",
-        "seen",
-        "chosen",
-        "pointed",
-        "attended",
-    }
+    assert [(line["task"], line["step"]) for line in lines] == [("masks", 3), ("captions", 3)]
+    assert lines[0].keys() >= {"loss", "iou", "found", "grouped", "regions", "looks"}
+    assert lines[1].keys() >= {"loss", "tokens", "regions", "pointed", "attended", "chosen"}
 
 
 def test_a_line_of_the_log_is_the_mean_of_some_steps() -> None:
     steps = [
-        {"task": "both", "step": step, "loss": float(step), **({"named": 1.0} if step == 3 else {})}
+        {"task": "masks", "step": step, "loss": float(step), **({"found": 1.0} if step == 3 else {})}
         for step in range(5)
     ]
     found = [json.loads(line) for line in job.thinned([json.dumps(one) for one in steps], 2)]
     assert found == [
-        {"task": "both", "step": 1, "loss": 0.5},
-        {"task": "both", "step": 3, "loss": 2.5, "named": 1.0},
-        {"task": "both", "step": 4, "loss": 4.0},
+        {"task": "masks", "step": 1, "loss": 0.5},
+        {"task": "masks", "step": 3, "loss": 2.5, "found": 1.0},
+        {"task": "masks", "step": 4, "loss": 4.0},
     ]
 
 

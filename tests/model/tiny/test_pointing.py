@@ -31,13 +31,13 @@ def heard(backbone: Backbone, count: int = 3) -> tuple[Heard, Watched]:
 
 def test_cells_are_the_shares_that_a_mask_covers() -> None:
     mask = np.zeros((24, 48), bool)
-    mask[:3, :4] = True
-    mask[2, 47] = True
+    mask[:4, :6] = True
+    mask[3, 47] = True
     (cells,) = pointing.cells_of([mask]).view(1, pointing.CELLS, pointing.CELLS)
-    assert cells[0, 0] == 1.0  # two rows of the three, four columns
-    assert cells[1, 0] == 0.5
-    assert cells[1, -1] == pytest.approx(1 / 8)
-    assert float(cells.sum()) == pytest.approx(mask.sum() / 8)
+    assert cells[0, 0] == 1.0  # three rows of the four, six columns
+    assert cells[1, 0] == pytest.approx(1 / 3)
+    assert cells[1, -1] == pytest.approx(1 / 18)
+    assert float(cells.sum()) == pytest.approx(mask.sum() / 18)
 
 
 def test_names_are_those_of_questions_and_answers(backbone: Backbone) -> None:

@@ -95,11 +95,15 @@ def test_a_step_is_the_same_however_it_is_dealt(root: Path, backbone: Path, tmp_
 
 
 def test_muon_takes_hidden_matrices_and_adamw_the_rest(backbone: Path) -> None:
-    config = small(backbone, optimisation={"hidden_learning_rate": 3e-3})
+    config = small(backbone, optimisation={"hidden_learning_rate": 3e-3, "own_hidden_learning_rate": 5e-3})
     plum = saving.build(config.model)
     adam, muon = loop.optimisers_of(plum, config.optimisation)
     assert (type(adam), type(muon)) == (torch.optim.AdamW, Muon)
-    assert [group["peak"] for group in muon.param_groups] == [3e-3]
+    assert [group["peak"] for group in muon.param_groups] == [3e-3, 5e-3]
+    assert id(plum.query.mlp[2].weight) in {id(one) for one in muon.param_groups[1]["params"]}
+    assert id(plum.segmenter.sam.mask_decoder.iou_prediction_head.layers[0].weight) not in map(
+        id, muon.param_groups[1]["params"]
+    )
     by_adam, by_muon = ([one for group in rule.param_groups for one in group["params"]] for rule in (adam, muon))
     assert {one.ndim for one in by_muon} == {2, 4}, "linear layers and convolutions"
     assert len({*map(id, by_adam), *map(id, by_muon)}) == len(by_adam) + len(by_muon)
