@@ -99,7 +99,7 @@ def backward(plum: Plum, teacher: Any, conversations: Sequence[Conversation], sh
         _learn(found, divisors, config, sums)
     if waiting:
         _learn(_together(plum, conversations, waiting), divisors, config, sums)
-    return {name: value / divisors[name] for name, value in sums.items() if divisors[name]}
+    return {name: value / divisors[name] for name, value in sums.items() if divisors[name] and config.weight(name)}
 
 
 def _learn(found: dict[str, Tensor], divisors: Any, config: losses.LossConfig, sums: dict[str, float]) -> None:
