@@ -77,6 +77,7 @@ class Drawn:
     labels: NDArray[np.uint8]
     """(h, w): which surface a pixel shows; 0 is none."""
     surfaces: dict[int, Surface]
+    """By label. Where a box marks the subject, its own alone: all that is said and told is of what is in the box."""
 
 
 def draw(seed: int, number: int, kind: str = "shared") -> Drawn:

@@ -284,6 +284,7 @@ def asked(tmp_path: Path) -> Terms:
 def test_workers_that_do_not_see_the_store_or_a_source_are_refused(
     tmp_path: Path, asked: Terms, client: Client
 ) -> None:
+    client.wait_for_workers(2)  # one that an earlier test ended may still be on its way back
     runner.check(client, asked)
     elsewhere = msgspec.structs.replace(asked, probe=str(tmp_path / "elsewhere" / "probe"))
     line = one_line(lambda: runner.check(client, elsewhere))

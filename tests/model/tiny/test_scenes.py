@@ -40,7 +40,9 @@ def test_parts_show_within_their_object_and_apart(drawn: list[Drawn]) -> None:
 def test_each_surface_is_where_its_pixels_are(kind: str) -> None:
     for number in range(6):
         one = scenes.draw(7, number, kind)
-        assert set(np.unique(one.labels)) - {0} == set(one.surfaces)
+        labels = set(np.unique(one.labels)) - {0}
+        # A box marks one of several objects, and only its surfaces are known.
+        assert labels == set(one.surfaces) or (len(one.objects) == 1 and labels > set(one.surfaces))
         objects = [np.argwhere(seen.mask)[:, ::-1] for seen in one.objects]
         for label, surface in one.surfaces.items():
             pixels = np.argwhere(one.labels == label)[:, ::-1]
