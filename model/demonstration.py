@@ -19,7 +19,7 @@ from model.evaluation.predicting import PredictionConfig
 from model.training.config import TrainingConfig, ValidationConfig
 from model.training.job import train_together
 
-#: Steps that two cores take in a minute and a half, about; and questions that are asked afterwards.
+#: Steps that two cores take in less than two minutes; and questions that are asked afterwards.
 STEPS: Final = 44
 QUESTIONS: Final = 40
 #: Steps of which the loss is told: the mean of so many before.

@@ -91,7 +91,7 @@ class Questions:
                 left_out[name] = str(error)
                 continue
             shuffled = {turn: _shuffled(self._seed, f"{name}/{turn}", len(one.choices)) for turn, one in turns.items()}
-            spans = next(_spans(row["texts_spans"]) for row in rows if row["turn"] == "parts")
+            spans = turns["parts"].choices_spans
             found.append(Posed(name, str(rows[0]["question_type"]), turns, shuffled, spans))  # type: ignore[arg-type]
         return found, left_out
 
@@ -116,11 +116,6 @@ def phrases(store: Store, splits: tuple[str, ...]) -> dict[str, str]:
         {"splits": list(splits)},
     ).fetchall()
     return {str(phrase): str(part) for phrase, part in found}
-
-
-def _spans(choices: object) -> tuple[tuple[tuple[int, int], ...], ...]:
-    assert isinstance(choices, list)
-    return tuple(tuple(sorted((int(one["start"]), int(one["end"])) for one in spans)) for spans in choices)
 
 
 def least(seed: int, names: Sequence[str], limit: int | None) -> NDArray[np.int64]:

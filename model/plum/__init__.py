@@ -9,6 +9,8 @@ pretrained      models of transformers from disk, without noise
 adapters        low-rank adapters on the language model
 backbone        any image-text-to-text model of transformers behind one interface
 span_extractor  states of an answer's tokens → tags
+patches         a photograph's patches say the names of what they show
+sharing         the language model sees SAM's embeddings too
 queries         states of a span's tokens → the query that prompts the mask decoder
 marking         how an answer shows where its parts are named: by tags, or by a [SEG] token
 sam             segment-anything's models, its official checkpoints
@@ -23,6 +25,7 @@ decoding        the masks of answers, step by step
 reading         what is the same for all texts about a photograph is read once
 scoring         the likelihood of answers
 model           the whole: a step of training
+grounding       a choice held against the photograph, by the masks of its parts
 answering       the whole: an answer generated, choices scored, spans segmented
 saving          to disk and back
 """

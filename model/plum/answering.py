@@ -186,10 +186,9 @@ def segment_spans(
     until = [one.n_prompt - 1 for one in rendered]
     found = read(backbone, [one.ids for one in rendered], _shown(asked), until=until)
     windows = scoring.windows(found.states, rendered, found.skipped)[:, 1:]
-    tokens = scoring.answers_of(rendered, renderer.pad_id, backbone.device).tolist()
     said = [
-        _Said(one.answer, one.offsets, ids[: one.n_answer], row[: one.n_answer], spans=own, phrases=named)
-        for one, ids, row, own, named in zip(rendered, tokens, windows, given, phrases, strict=True)
+        _Said(one.answer, one.offsets, one.answer_ids, row[: one.n_answer], spans=own, phrases=named)
+        for one, row, own, named in zip(rendered, windows, given, phrases, strict=True)
     ]
     return _segmented(plum, asked, said)
 

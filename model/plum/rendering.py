@@ -57,6 +57,11 @@ class Rendered:
     offsets: Offsets
     """int64 (n_answer, 2): the characters of `answer` that each token stands for, [start, end)."""
 
+    @property
+    def answer_ids(self) -> tuple[int, ...]:
+        """Of the answer's tokens alone: n_answer."""
+        return self.ids[self.n_prompt : self.n_prompt + self.n_answer]
+
 
 class Renderer:
     """The text side of a processor of `transformers`."""

@@ -77,7 +77,7 @@ def answers_of(rendered: Sequence[Rendered], pad: int, device: torch.device) -> 
     """int64 (N, A): the tokens of answers, `pad` after them."""
     ids = torch.full((len(rendered), max(one.n_answer for one in rendered)), pad)
     for number, one in enumerate(rendered):
-        ids[number, : one.n_answer] = torch.tensor(one.ids[one.n_prompt : one.n_prompt + one.n_answer])
+        ids[number, : one.n_answer] = torch.tensor(one.answer_ids)
     return ids.to(device)
 
 

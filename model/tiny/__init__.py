@@ -8,6 +8,9 @@ captions    what is said of a scene: which parts, and where
 parts       the tokenizer, the language model and the SAM: their sizes, from random weights
 masks       SAM learns masks without classes, from points and boxes
 language    the language model learns captions
+pointing    where names point: its attention, and what its states tell
+speaking    patches learn to say the names of what they show
+choosing    of several lists of parts, the one that says what shows
 learning    the loop: steps, rates, a log, a state to go on from
 job         all of it, and the checkpoints in the ordinary layouts
 """

@@ -136,17 +136,15 @@ def _save(state: Path, done: int, logged: int, model: nn.Module, each: Sequence[
 
 
 def _restore(state: Path, log: Path, model: nn.Module, each: Sequence[Optimizer]) -> int:
-    """Takes up what was saved; the number of steps done. The log, where it is a file, loses what came after."""
+    """Takes up what was saved; the number of steps done. Its log loses what came after."""
     if not state.exists():
-        if log.is_file():
-            log.unlink()
+        log.unlink(missing_ok=True)
         return 0
     found = torch.load(state, weights_only=True)
     model.load_state_dict(found["model"])
     for optimiser, content in zip(each, found["optimisers"], strict=True):
         optimiser.load_state_dict(content)
-    if log.is_file():
-        os.truncate(log, found["logged"])
+    os.truncate(log, found["logged"])
     return int(found["done"])
 
 

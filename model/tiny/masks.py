@@ -104,18 +104,12 @@ def asked(
 
 
 def loss_of(
-    segmenter: Segmenter,
-    beside: Beside,
-    batch: MaskBatch,
-    config: losses.LossConfig,
-    embeddings: Tensor | None = None,
+    segmenter: Segmenter, beside: Beside, batch: MaskBatch, config: losses.LossConfig
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch, and what is measured: the mean IoU, in the decoder's cells, of masks by points and boxes, of those by
     descriptions, and of those by features alone; the share of cells whose outline is told; how often the decoder looks right.
-
-    `embeddings` (P, carried, h, w) of its photographs, where they are there already.
     """
-    embeddings = segmenter.encode(batch.pixels) if embeddings is None else embeddings
+    embeddings = segmenter.encode(batch.pixels)
     shown, iou, _ = of_prompts(segmenter, embeddings, batch.shown, embedded(segmenter, batch.shown), config)
     told = beside.describer(batch.described.prompts)
     described, found, looks = of_prompts(segmenter, embeddings, batch.described, told, config)

@@ -128,10 +128,15 @@ def _of_cells(logits: Tensor, cells: Tensor) -> tuple[Tensor, float]:
         return loss, 0.0
     shares, true = logits.sigmoid()[:, there], cells[there]
     dice = 1 - (2 * (shares * true).sum(2) + 1) / (shares.sum(2) + true.sum(1) + 1)
-    with torch.no_grad():
-        made, due = logits[1, there] > 0, true > 0.5
-        iou = ((made & due).sum(1) / (made | due).sum(1).clamp(min=1))[due.any(1)]
-    return loss + dice.mean(), float(iou.mean()) if len(iou) else 0.0
+    return loss + dice.mean(), overlap_of(logits[1], cells)
+
+
+@torch.no_grad()
+def overlap_of(logits: Tensor, cells: Tensor) -> float:
+    """The mean IoU of what is told of cells, by logits (S, n), and those that are covered by half or more, where any is."""
+    made, due = logits > 0, cells > 0.5
+    iou = ((made & due).sum(1) / (made | due).sum(1).clamp(min=1))[due.any(1)]
+    return float(iou.mean()) if len(iou) else 0.0
 
 
 def _of_attention(backbone: Backbone, watched: Watched, names: Names, first: Tensor) -> tuple[Tensor, float]:
