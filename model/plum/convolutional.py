@@ -108,6 +108,22 @@ def unfold(embeddings: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
     return own, functional.pixel_shuffle(finest, _FINER[0]), functional.pixel_shuffle(finer, _FINER[1])
 
 
+def products(filters: Tensor, maps: Tensor, of: Tensor) -> Tensor:
+    """(n, h, w): each filter (n, c) times the map it is `of`, int64 (n,), among maps (I, c, h, w).
+
+    The filters of a map are multiplied with it together. A copy of its map for each filter, and a gradient for each copy, took
+    a sixth of a training step.
+    """
+    order, counts = of.argsort(stable=True), torch.bincount(of, minlength=len(maps))
+    place = torch.empty_like(of)
+    place[order] = torch.arange(len(of), device=of.device) - torch.repeat_interleave(counts.cumsum(0) - counts, counts)
+    most = int(counts.max())
+    there = of * most + place
+    table = filters.new_zeros(len(maps) * most, filters.shape[1]).index_copy(0, there, filters)
+    made = table.view(len(maps), most, -1) @ maps.flatten(2).to(filters.dtype)
+    return made.flatten(0, 1).index_select(0, there).view(len(of), *maps.shape[2:])
+
+
 def grown(maps: Tensor, by: int) -> Tensor:
     """Maps (I, c, h, w) with each position repeated `by` times on a side."""
     return functional.interpolate(maps, scale_factor=float(by), mode="nearest")

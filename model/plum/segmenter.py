@@ -147,24 +147,35 @@ class Segmenter(nn.Module):
         if at_once is not None and at_once < 1:
             raise ModelError(f"at least 1 span is decoded at once, not {at_once}")
         positions = self.positions()[None]
-        maps = convolutional.unfold(embeddings, self.width) if self._fine else (embeddings,)
+        maps, wide = self._maps(embeddings)
         step = at_once or max(spans, 1)
         pieces = []
         for start in range(0, spans, step):
             piece = slice(start, start + step)
             own = None if dense is None else dense[piece]
             seen = [one.index_select(0, image_of[piece]) for one in maps]
-            pieces.append(self._decode(seen, queries[piece], own, positions))
+            made, guessed, filters = self._decode(seen, queries[piece], own, positions)
+            if wide is not None:
+                made = made + convolutional.products(filters, wide, image_of[piece])
+            pieces.append((made.float(), guessed.float()))
         if not pieces:
             height, width = self.grid
             return Decoded(queries.new_zeros(0, 4 * height, 4 * width).float(), queries.new_zeros(0).float())
         logits, iou = zip(*pieces, strict=True)
         return Decoded(torch.cat(logits), torch.cat(iou))
 
+    def _maps(self, embeddings: Tensor) -> tuple[list[Tensor], Tensor | None]:
+        """The maps of I images that each span gets a copy of, the coarsest first; and the wide one, if any, that none does."""
+        if not self._fine:
+            return [embeddings], None
+        own, finest, finer = convolutional.unfold(embeddings, self.width)
+        narrow, wide = torch.split(finest, [finest.shape[1] - self._wide, self._wide], 1)
+        return [own, finer, narrow], wide if self._wide else None
+
     def _decode(
         self, maps: Sequence[Tensor], queries: Tensor, dense: Tensor | None, positions: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits float32 (n, 4h, 4w) and IoU (n,) of spans with their own images (n, C, h, w)."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (n, 4h, 4w) and IoU (n,) of spans with their own images (n, C, h, w); filters (n, `wide`) of the wide map."""
         decoder = self.sam.mask_decoder
         outputs = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         kind = outputs.dtype
@@ -177,21 +188,21 @@ class Segmenter(nn.Module):
         # Tokens: the IoU's, then the masks'. Mask 0 is the single one; only its hypernetwork is needed.
         filters = decoder.output_hypernetworks_mlps[0](states[:, 1])
         logits = torch.einsum("nc,nchw->nhw", filters, upscaled)
+        wide = filters[:, :0]
         if self._wide:
             wide = decoder.wide_filters(states[:, 1] + states[:, len(outputs) :].mean(1))
-            logits = logits + torch.einsum("nc,nchw->nhw", wide, finer[0][:, -self._wide :])
         iou = decoder.iou_prediction_head(states[:, 0])[:, 0]
-        return logits.float(), iou.float()
+        return logits, iou, wide
 
     def _upscaled(self, image: Tensor, finer: Sequence[Tensor]) -> Tensor:
         """(n, C / 8, 4h, 4w) of (n, C, h, w), in sight of the encoder's finer maps where it has any."""
         widen, norm, activate, again, at_last = self.sam.mask_decoder.output_upscaling
         image = widen(image)
         if finer:
-            image = image + finer[1].to(image.dtype)
+            image = image + finer[0].to(image.dtype)
         image = again(activate(norm(image)))
         if finer:
-            image = image + finer[0][:, : image.shape[1]].to(image.dtype)
+            image = image + finer[1].to(image.dtype)
         made: Tensor = at_last(image)
         return made
 

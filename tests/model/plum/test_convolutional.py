@@ -91,3 +91,17 @@ def test_wide_channels_of_another_encoder_are_refused() -> None:
         replace(sam_weights.SMALL, wide=4)
     with pytest.raises(sam.ModelError, match="less than no wide channels"):
         replace(SMALL, wide=-1)
+
+
+@pytest.mark.parametrize("of", [[1, 0, 1, 1], [2], [0, 0], [2, 2, 1, 0, 2]])
+def test_filters_that_share_a_map_give_what_each_gives_alone(of: list[int]) -> None:
+    """Gradients too; of a map that none asks for they are 0."""
+    filters, maps = noise(len(of), 5).requires_grad_(), noise(3, 5, 4, 6, seed=1).requires_grad_()
+    found = convolutional.products(filters, maps, torch.tensor(of))
+    wanted = torch.einsum("nc,nchw->nhw", filters, maps[of])
+    torch.testing.assert_close(found, wanted)
+    weight = noise(len(of), 4, 6, seed=2)
+    ours = torch.autograd.grad((found * weight).sum(), (filters, maps))
+    theirs = torch.autograd.grad((wanted * weight).sum(), (filters, maps))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)

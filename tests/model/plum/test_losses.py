@@ -170,6 +170,15 @@ def test_listwise_is_the_correct_choices_share(questions: list[list[float]], dat
     assert torch.allclose(flat.grad, torch.cat(shares), atol=1e-3)
 
 
+def test_a_hopeless_choice_has_no_gradient_at_all() -> None:
+    """One of 1e-38 would take processors many times as long, in each layer that it goes back through."""
+    scores = torch.tensor([-50.0, -10.0, -95.0, -10.5], requires_grad=True)
+    losses.listwise(scores, torch.tensor([0, 0, 0, 0]), torch.tensor([0])).backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None
+    assert scores.grad.tolist() == pytest.approx([-1, 0.6225, 0, 0.3775], abs=1e-4)
+    assert scores.grad[2] == 0
+
+
 def test_the_total_weighs_each_term_and_divides_it_by_its_count() -> None:
     sums = {term: torch.tensor(float(n + 2)) for n, term in enumerate(losses.TERMS)}
     counts = dict(zip(losses.TERMS, (10.0, 3.0, 4.0, 5.0, 0.0, 2.0, 4.0), strict=True))
