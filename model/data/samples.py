@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,21 @@ def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
             tuple(sorted((int(one["start"]), int(one["end"])) for one in spans))
             for spans in row.get("texts_spans") or [()] * len(row["texts"])
         ),
+    )
+
+
+def with_choices(sample: Sample, most: int, key: tuple[int, int]) -> Sample:
+    """The same with at most so many choices: the right one and others, drawn by two numbers of 64 bits, in the order they had."""
+    if len(sample.choices) <= most:
+        return sample
+    wrong = np.delete(np.arange(len(sample.choices)), sample.correct)
+    drawn = np.random.Generator(np.random.Philox(key=key)).choice(wrong, most - 1, replace=False)
+    kept = sorted([sample.correct, *drawn.tolist()])
+    return replace(
+        sample,
+        choices=tuple(sample.choices[place] for place in kept),
+        choices_spans=tuple(sample.choices_spans[place] for place in kept if sample.choices_spans),
+        correct=kept.index(sample.correct),
     )
 
 

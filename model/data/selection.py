@@ -41,6 +41,9 @@ class DataConfig:
     """At most so many samples, those of least key."""
     together: int = 1
     """At most so many questions about one view of a photograph come in a step together, and share its embedding."""
+    choices: int | None = None
+    """At most so many of a question's choices are compared in the loss `choice`: the right one and others, drawn by key anew in
+    each epoch. All if not given."""
     longest: int | None = None
     """Tokens that a text may have; longer ones are left out and counted. The model's own limit if not given."""
 
@@ -59,4 +62,6 @@ class DataConfig:
                 raise ModelError(f"other data can't be called {name!r}", mend="Name it in letters, digits, - and _")
         if self.together < 1:
             raise ModelError(f"data.together must be at least 1, not {self.together}")
+        if self.choices is not None and self.choices < 2:
+            raise ModelError(f"data.choices must be at least 2, not {self.choices}", mend="Set losses.choice to 0")
         return self

@@ -16,7 +16,7 @@ from model.data import order
 from model.data.collate import Collated, Collator
 from model.data.order import Effective, Int64s
 from model.data.rows import Rows
-from model.data.samples import sample_of
+from model.data.samples import sample_of, with_choices
 from model.data.selection import DataConfig
 from partonomy_data.photographs.places import Photographs
 
@@ -72,7 +72,7 @@ class Feed:
                     samples = order.passes(
                         self._order(epoch), self._lengths, self._views, within, self._effective, self._process
                     )
-                    ahead.append((number, epoch, [pool.submit(self._collated, one) for one in samples]))
+                    ahead.append((number, epoch, [pool.submit(self._collated, one, epoch) for one in samples]))
                     if len(ahead) > 2:
                         yield self._taken(*ahead.popleft())
                 while ahead:
@@ -95,5 +95,9 @@ class Feed:
             self._epoch, self._of_epoch = epoch, self._used[found]
         return self._of_epoch
 
-    def _collated(self, numbers: Int64s) -> Collated:
-        return self._collator([sample_of(self._rows[int(number)], self._photographs) for number in numbers])
+    def _collated(self, numbers: Int64s, epoch: int) -> Collated:
+        samples = [sample_of(self._rows[int(number)], self._photographs) for number in numbers]
+        if (most := self._config.choices) is not None:
+            keys = ((self._seed, (epoch << 40) + int(number)) for number in numbers)
+            samples = [with_choices(one, most, key) for one, key in zip(samples, keys, strict=True)]
+        return self._collator(samples)

@@ -62,6 +62,21 @@ def test_a_limit_takes_the_same_samples_in_each_epoch(samples: Rows) -> None:
     assert epochs[0] == epochs[1]
 
 
+def test_other_choices_are_drawn_in_each_epoch_and_the_same_ones_again(
+    samples: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "with_choices", lambda one, most, key: f"{one} {most} {key}")
+    whole = told(samples, 0, 6, threads=2, limit=30, choices=3)
+    assert told(samples, 4, 6, limit=30, choices=3) == whole[4:]
+    drawn = [set(), set()]  # type: list[set[str]]
+    for _, epoch, passes in whole:
+        drawn[epoch] |= {name for one in passes for name in one}
+    assert len(drawn[0]) == len(drawn[1]) == 30
+    assert not drawn[0] & drawn[1]
+    assert {name.split(" ")[0] for name in drawn[0]} == {name.split(" ")[0] for name in drawn[1]}
+    assert {name.split(" ")[1] for name in drawn[0]} == {"3"}
+
+
 def test_what_fails_in_a_thread_ends_the_run(samples: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ValueError("a photograph is gone")
