@@ -2,7 +2,8 @@
 
 loss         as in training, with the model's own earlier masks
 giou         mean IoU over masks at the photograph's size, under the true spans
-giou_own     the same under the spans that the model tags in the true text; a part that it misses counts 0
+giou_own     the same under the spans that the model tags in the true text; a part that it misses counts 0, and so does a span
+             that it tags and that names none
 span_f1      spans tagged exactly
 accuracy     of the choice by its score, ties counted wrong; `chance` beside it
 """
@@ -123,21 +124,17 @@ def _add_choices(tally: _Tally, plum: Plum, samples: Sequence[Sample], asked: Se
 
 
 def _add_masks(tally: _Tally, plum: Plum, samples: Sequence[Sample], asked: Sequence[Asked]) -> None:
-    pairs = [(sample, one) for sample, one in zip(samples, asked, strict=True) if sample.spans]
-    if not pairs:
-        return
-    texts = [sample.answer for sample, _ in pairs]
-    places = [[(start, end) for start, end, _ in sample.spans] for sample, _ in pairs]
-    given = answering.segment_spans(plum, [one for _, one in pairs], texts, places)
+    texts = [sample.answer for sample in samples]
+    places = [[(start, end) for start, end, _ in sample.spans] for sample in samples]
+    given = answering.segment_spans(plum, asked, texts, places)
     tags = plum.config.marking == "tags"
-    own: Sequence[Answer | None] = (
-        answering.segment_spans(plum, [one for _, one in pairs], texts) if tags else [None] * len(pairs)
-    )
-    for (sample, _), oracle, mine in zip(pairs, given, own, strict=True):
+    own: Sequence[Answer | None] = answering.segment_spans(plum, asked, texts) if tags else [None] * len(samples)
+    for sample, oracle, mine in zip(samples, given, own, strict=True):
         tally.ious += [iou(one.mask, mask) for one, mask in zip(oracle.named, sample.masks, strict=True)]
         true = {(start, end): mask for (start, end, _), mask in zip(sample.spans, sample.masks, strict=True)}
         tagged = {(one.start, one.end): one.mask for one in mine.named} if mine is not None else {}
         tally.own += [iou(tagged[place], mask) if place in tagged else 0.0 for place, mask in true.items()]
+        tally.own += [0.0] * len(tagged.keys() - true.keys())
         tally.tagged, tally.true = tally.tagged + len(tagged), tally.true + len(true)
         tally.right += len(tagged.keys() & true.keys())
 
