@@ -1,12 +1,14 @@
 """What a choice says, held against the photograph: a model that knows what it names also finds it.
 
 The likelihood of a list of parts says how well it goes with the photograph as a whole; the masks of its parts, made one by one,
-say whether each can be found. A mask's certainty is the mean probability of its surest cells as log-odds: above 0 where the
-decoder finds something, below where it doesn't. That is evidence beside the likelihood, and needs no training of its own.
+say whether each can be found. A mask's certainty is the mean probability of its surest cells, as log-odds: above 0 where that is
+more than a decoder makes of what doesn't show, which nobody taught it to leave empty; below, where it is less. That is evidence
+beside the likelihood, and needs no training of its own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,13 +24,16 @@ from model.plum.rendering import Rendered
 _SUREST: Final = 0.003
 #: No mask is more certain than that.
 _MOST: Final = 0.999
+#: The probability of surest cells that speaks neither for a part nor against it. On two drawn worlds choices were right 64 % of
+#: the time with any from 0.8 to 0.9, and 62 % with 0.5, by which the longer of two lists gains.
+_EVEN: Final = 0.85
 
 
 def certainty(logits: Tensor) -> Tensor:
-    """Float32 (S,): the log-odds of masks by their logits (S, m, m)."""
+    """Float32 (S,): the log-odds of masks by their logits (S, m, m), above those of `_EVEN`."""
     cells = logits.float().flatten(1)
     surest = cells.topk(max(1, round(_SUREST * cells.shape[1])), dim=1).values.sigmoid().mean(1)
-    return surest.clamp(1 - _MOST, _MOST).logit()
+    return surest.clamp(1 - _MOST, _MOST).logit() - math.log(_EVEN / (1 - _EVEN))
 
 
 def of_choices(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,12 +41,12 @@ def test_a_mask_is_as_certain_as_its_surest_cells() -> None:
     found = grounding.certainty(logits)
     for one, value in zip(logits, found, strict=True):
         share = one.flatten().sort(descending=True).values[:3].sigmoid().mean()
-        assert float(value) == pytest.approx(float((share / (1 - share)).log()), abs=1e-4)
+        assert float(value) == pytest.approx(float((share / (1 - share)).log()) - math.log(0.85 / 0.15), abs=1e-4)
 
 
 def test_certainty_has_bounds() -> None:
     found = grounding.certainty(torch.stack([torch.full((8, 8), 99.0), torch.full((8, 8), -99.0)]))
-    assert found.tolist() == pytest.approx([6.907, -6.907], abs=1e-2)
+    assert found.tolist() == pytest.approx([6.907 - 1.735, -6.907 - 1.735], abs=1e-2)
 
 
 @torch.no_grad()
