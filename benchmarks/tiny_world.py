@@ -9,7 +9,10 @@ that are trained on: none of them was seen, and what is measured as the model tr
 PARTONOMY's own, is of `test` alone, and calls many parts by names that training never heard: it has a row of its own. A seed
 takes some twenty minutes.
 
-    gold, own     strict gIoU of masks under the true answer's spans, and under the spans that the model tags in its own words
+    gold          strict gIoU of masks under the true answers' spans, a mean over questions
+    lost          gIoU over masks that is lost where the model finds the spans of true answers itself: one that it misses, and one
+                  that it tags and that names no part, count 0
+    written       strict gIoU where the answer is written by the model as well, which then has to name the parts that show
     choices       share of right choices, on balanced questions; chance beside it
     spans         F1 of part names tagged in true answers; and of those in `test_unseen_part`
     follows       of answers to a question with a sister's photograph, the share that is right for that photograph
@@ -106,19 +109,46 @@ def has_questions(root: Path, split: str) -> bool:
         return bool(store.questions(split=split).num_rows)
 
 
+def lost(root: Path, model: str) -> float:
+    """What own spans cost, on the same questions as `unseen`."""
+    from model.data import rows
+    from model.data.collate import Collator
+    from model.data.samples import sample_of
+    from model.data.selection import DataConfig
+    from model.plum import saving
+    from model.training import measuring
+    from partonomy_data.photographs.places import SETTING, of_store
+    from partonomy_data.store.layout import Layout
+    from partonomy_data.store.reader import open as open_store
+
+    layout = Layout(root)
+    plum = saving.from_pretrained(layout.models / model).plum
+    with open_store(root) as store:
+        found = rows.prepare(store, DataConfig(("val", "test"), sources=TRAINED), layout.work / "samples")
+        places = of_store(root, {}, SETTING).check(found.uris())
+        samples = [sample_of(found[number], places) for number in range(len(found))]
+    values = measuring.measure(plum, samples, Collator(plum))
+    return values["giou"] - values["giou_own"]
+
+
 def followed(root: Path, model: str) -> float:
-    """How often an answer follows the photograph."""
+    """How often an answer follows the photograph, on the same questions as `unseen`."""
     from model.evaluation import swapping
     from model.evaluation.job import EvaluationConfig
+    from model.evaluation.predicting import PredictionConfig
 
-    rows = swapping.swap(root, model, EvaluationConfig()).rows
-    return float(next(r["value"] for r in rows if (r["metric"], r["question_type"]) == ("swap_follows", "all")))
+    found = []
+    for split in ("val", "test"):
+        rows = swapping.swap(root, model, EvaluationConfig(PredictionConfig(split=split, sources=TRAINED))).rows
+        found += [row for row in rows if (row["metric"], row["question_type"]) == ("swap_follows", "all")]
+    return float(sum(row["value"] * row["n"] for row in found) / sum(row["n"] for row in found))
 
 
 def line(name: str, values: dict[str, float]) -> None:
     """A row of the table."""
     columns = (
-        "strict_giou_oracle", "strict_giou_predicted", "accuracy", "chance", "span_f1", "unseen_span_f1", "follows", "minutes",
+        "strict_giou_oracle", "lost", "strict_giou_predicted", "accuracy", "chance", "span_f1", "unseen_span_f1", "follows",
+        "minutes",
     )  # fmt: skip
     cells = [f"{values[one]:>9.3f}" if one in values else f"{'-':>9}" for one in columns]
     print(f"{name:<22}" + "".join(cells), flush=True)
@@ -126,13 +156,13 @@ def line(name: str, values: dict[str, float]) -> None:
 
 def verdicts(plum: dict[str, float], baselines: dict[str, dict[str, float]]) -> list[str]:
     """The targets, and whether they are met."""
-    gold, own = plum["strict_giou_oracle"], plum["strict_giou_predicted"]
+    gold = plum["strict_giou_oracle"]
     chances = plum["accuracy"] / plum["chance"]
     best = max(baselines, key=lambda name: baselines[name]["strict_giou_oracle"])
     ahead = gold - baselines[best]["strict_giou_oracle"]
     told = [
         (f"gIoU under gold spans {gold:.3f}, wanted {LEAST['gold']}", gold >= LEAST["gold"]),
-        (f"own spans lose {gold - own:.3f}, at most {LEAST['lost']}", gold - own <= LEAST["lost"]),
+        (f"own spans lose {plum['lost']:.3f}, at most {LEAST['lost']}", plum["lost"] <= LEAST["lost"]),
         (f"choices {chances:.2f} times chance, wanted {LEAST['chances']}", chances >= LEAST["chances"]),
         (f"spans {plum['span_f1']:.3f}, wanted {LEAST['spans']}", plum["span_f1"] >= LEAST["spans"]),
         (f"ahead of {best} by {ahead:.3f}, wanted {LEAST['beaten']}", ahead >= LEAST["beaten"]),
@@ -146,7 +176,7 @@ def of_world(seed: int, given: Any, root: Path) -> None:
     if not (root / "CURRENT").exists():
         made(seed, given.size, root)
     name, seconds = trained(root, given.steps, {})
-    plum = {**unseen(root, name), "minutes": seconds / 60, "follows": followed(root, name)}
+    plum = {**unseen(root, name), "minutes": seconds / 60, "lost": lost(root, name), "follows": followed(root, name)}
     if has_questions(root, "test_unseen_part"):
         plum["unseen_span_f1"] = values(measured(root, name, "test_unseen_part"))["span_f1"]
     line("plum-tiny", plum)
@@ -184,7 +214,7 @@ def main() -> None:
         "--keep", type=Path, help="a folder for the worlds; what is there is not drawn or trained again"
     )
     given = parser.parse_args()
-    heads = ("gold", "own", "choices", "chance", "spans", "unseen", "follows", "minutes")
+    heads = ("gold", "lost", "written", "choices", "chance", "spans", "unseen", "follows", "minutes")
     print(f"{'':<22}" + "".join(f"{one:>9}" for one in heads))
     with tempfile.TemporaryDirectory() as scratch:
         for seed in given.seeds:

@@ -20,7 +20,7 @@ from model.training.config import TrainingConfig, ValidationConfig
 from model.training.job import train_together
 
 #: Steps that two cores take in less than two minutes; and questions that are asked afterwards.
-STEPS: Final = 44
+STEPS: Final = 80
 QUESTIONS: Final = 40
 #: Steps of which the loss is told: the mean of so many before.
 _POINTS: Final = 6
