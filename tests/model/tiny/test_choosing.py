@@ -57,7 +57,7 @@ def test_the_right_list_becomes_the_likeliest() -> None:
     drawn = [scenes.draw(5, number, "fresh") for number in range(2)]
     said = [captions.captions(one, 5, number, 2) for number, one in enumerate(drawn)]
     given = [choosing.lists(one, 5, number) for number, one in enumerate(drawn)]
-    optimiser = torch.optim.AdamW(backbone.parameters(), 2e-3)
+    optimiser = torch.optim.AdamW(backbone.parameters(), 1e-3)
 
     def step() -> tuple[float, float]:
         loss, right = choosing.loss_of(backbone, language.hear(backbone, head, drawn, said), [*given[:1], None])
@@ -66,8 +66,7 @@ def test_the_right_list_becomes_the_likeliest() -> None:
         optimiser.step()
         return float(loss.detach()), right
 
-    losses = [step() for _ in range(24)]
-    print(losses)
+    losses = [step() for _ in range(32)]
     assert losses[-1][0] < 0.5 < losses[0][0]
     assert losses[-1][1] == 1.0
     with torch.no_grad():
