@@ -14,6 +14,7 @@ sharing         the language model sees SAM's embeddings too
 queries         states of a span's tokens → the query that prompts the mask decoder
 marking         how an answer shows where its parts are named: by tags, or by a [SEG] token
 sam             segment-anything's models, its official checkpoints
+cutting         which pixels of a mask's probabilities are inside
 pictures        photographs and masks in SAM's coordinates, and back
 segmenter       queries of many photographs → masks, in one batch
 embedding_cache SAM's embeddings of photographs, kept on disk

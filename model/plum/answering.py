@@ -242,7 +242,8 @@ def _segmented(plum: Plum, asked: Sequence[Asked], said: Sequence[_Said]) -> lis
     of = torch.tensor(numbers, device=plum.backbone.device)
     embeddings = torch.stack([one.embedding for one in looks])
     decoded = decoding.masks(plum.segmenter, plum.feedback, embeddings, of, queries, spans)
-    masks = pictures.masks_of(decoded.logits, [asked[row].look.placement for row in spans.row.tolist()])
+    placements = [asked[row].look.placement for row in spans.row.tolist()]
+    masks = pictures.masks_of(decoded.logits, placements, plum.config.cut)
     made = iter(zip(masks, decoded.iou.tolist(), strict=True))
     answers = []
     for one, mine in zip(said, found, strict=True):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from model.plum.adapters import LoraConfig
+from model.plum.cutting import Cut
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.mask_feedback import FeedbackConfig
@@ -47,6 +48,9 @@ class PlumConfig:
     """Null: each mask is made without seeing the earlier ones."""
     grounding: float = 0.0
     """Beside the paper's: what the masks of a choice's parts weigh beside its log-likelihood (`grounding`); 0: nothing."""
+    cut: Cut = "half"
+    """Which pixels a mask takes: those that are more likely inside than not, as SAM does, or beside the paper's as many of the
+    likeliest as give the greatest IoU that can be expected (`cutting`)."""
     losses: LossConfig = field(default_factory=LossConfig)
     trainable: TrainableConfig = field(default_factory=TrainableConfig)
     dtype: Literal["float32", "bfloat16"] = "float32"

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from model.plum.cutting import Cut, inside
 from model.plum.errors import ModelError
 from model.plum.sam import SamConfig
 
@@ -99,14 +100,15 @@ def enlarge(logits: Tensor, placement: Placement) -> Tensor:
     return interpolate(shown, size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def masks_of(logits: Tensor, placements: Sequence[Placement]) -> list[NDArray[np.bool_]]:
+def masks_of(logits: Tensor, placements: Sequence[Placement], cut: Cut = "half") -> list[NDArray[np.bool_]]:
     """Masks bool (h, w), each of its photograph's size, from the decoder's logits (N, m, m) and the N placements.
 
-    SAM's threshold: true where the logit is above 0. One after the other, so that no more than one is held in floats.
+    `cut`: which pixels are inside. `half` is SAM's threshold, logits above 0. One mask after the other, so that no more than
+    one is held in floats.
     """
     if len(logits) != len(placements):
         raise ModelError(f"{len(logits)} masks can't lie in {len(placements)} photographs")
-    return [(enlarge(logits[i : i + 1], at)[0] > 0).cpu().numpy() for i, at in enumerate(placements)]
+    return [inside(enlarge(logits[i : i + 1], at)[0], cut).cpu().numpy() for i, at in enumerate(placements)]
 
 
 def targets_of(masks: Sequence[NDArray[np.generic]], placements: Sequence[Placement], mask_size: int) -> Targets:

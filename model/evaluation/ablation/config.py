@@ -42,6 +42,7 @@ STANDARD: Final[Mapping[str, Variant]] = {
     "seg-token": Variant({**_NEITHER, "model.marking": "seg_token"}, against="tags-alone"),
     "feedback-off": Variant(answering="feedback-off"),
     "feedback-shuffled": Variant(answering="feedback-shuffled"),
+    "half-cut": Variant(answering="half-cut"),
     "likelihood-alone": Variant(answering="likelihood-alone"),
     "blank-image": Variant(answering="blank-image"),
 }
@@ -121,6 +122,7 @@ class AblationConfig:
             nothing = {
                 "feedback-off": model.feedback is None,
                 "feedback-shuffled": model.feedback is None,
+                "half-cut": model.cut == "half",
                 "likelihood-alone": not model.grounding,
             }
             if nothing.get(variant.answering):

@@ -29,6 +29,10 @@ def applied(name: str, plum: Plum, kind: str, longest: int) -> Model:
         if not plum.config.grounding:
             raise ModelError("it chooses by likelihood alone as it is", where=name)
         plum.config = replace(plum.config, grounding=0.0)
+    if kind == "half-cut":
+        if plum.config.cut == "half":
+            raise ModelError("its masks are cut at one half as it is", where=name)
+        plum.config = replace(plum.config, cut="half")
     model = PlumModel(name, plum, longest)
     return Blank(model) if kind == "blank-image" else model
 

@@ -13,7 +13,7 @@ DType = Literal["float32", "bfloat16", "float16"]
 
 #: Between a model's name and what is done to it.
 SIGN: Final = "--"
-Kind = Literal["blank-image", "feedback-off", "feedback-shuffled", "likelihood-alone"]
+Kind = Literal["blank-image", "feedback-off", "feedback-shuffled", "half-cut", "likelihood-alone"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 

@@ -16,7 +16,13 @@ from model.plum.queries import QueryConfig
 from model.training.config import TrainingConfig
 
 BASE = TrainingConfig(
-    PlumConfig("somewhere", losses=LossConfig(choice=0.5, patches=1), query=QueryConfig(words=True), grounding=0.5)
+    PlumConfig(
+        "somewhere",
+        losses=LossConfig(choice=0.5, patches=1),
+        query=QueryConfig(words=True),
+        grounding=0.5,
+        cut="expected_iou",
+    )
 )
 
 
@@ -33,7 +39,8 @@ def test_a_variant_is_the_training_but_for_its_changes() -> None:
 
 def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
     plain = replace(
-        BASE, model=replace(BASE.model, losses=LossConfig(kl=0), feedback=None, query=QueryConfig(), grounding=0)
+        BASE,
+        model=PlumConfig("somewhere", losses=LossConfig(kl=0), feedback=None),
     )
     assert AblationConfig(plain).checked().alike() == {
         "no-feedback": "plum",
@@ -41,6 +48,7 @@ def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
         "tags-alone": "plum",
         "feedback-off": "plum",
         "feedback-shuffled": "plum",
+        "half-cut": "plum",
         "likelihood-alone": "plum",
     }
 
@@ -67,7 +75,7 @@ def test_a_file_has_the_same_settings(tmp_path: Path) -> None:
     path = tmp_path / "ablation.yaml"
     path.write_text(
         "training:\n  model:\n    backbone: somewhere\n    losses: {choice: 0.5, patches: 1}\n"
-        "    query: {words: true}\n    grounding: 0.5\nseeds: [4]\nvariants:\n  plum: {}\n"
+        "    query: {words: true}\n    grounding: 0.5\n    cut: expected_iou\nseeds: [4]\nvariants:\n  plum: {}\n"
         "  blank: {answering: blank-image}\n  no-kl: {changes: {model.losses.kl: 0}, against: plum}\n"
     )
     made = settings.load(path, AblationConfig)
