@@ -65,6 +65,7 @@ bench: setup
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/explore.py
 	$(BIN)/python benchmarks/tiny_world.py
+	$(BIN)/python benchmarks/ablation.py
 
 soak: setup
 	$(BIN)/python -m pytest -m "soak or hypothesis" --hypothesis-profile long -o timeout=7200

@@ -13,6 +13,7 @@ from model.evaluation.adapters.masking import Masking
 from model.evaluation.adapters.named import DType
 from model.evaluation.asking import Model
 from model.evaluation.predicting import PredictionConfig
+from model.shipped import located
 from model.stored import folder_of
 from partonomy_data.photographs.places import SETTING, Photographs, of_store
 from partonomy_data.store.layout import Layout
@@ -22,6 +23,7 @@ from partonomy_data.store.reader import Store
 BASELINES: Final = ("random", "oracle", "frequent", "blind", "whole-object", "mean-location", "nearest", "color")
 #: Those that need a SAM: `sam-box:` and what has it, a trained model or an official checkpoint.
 PROMPTED: Final[dict[str, Literal["box", "point"]]] = {"sam-box": "box", "sam-point": "point"}
+_OTHERS: Final = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}; or hf:NAME"
 _URIS: Final = """SELECT i.source, min(i.uri) FROM questions q JOIN images i ON i.image_id = q.image_id
     WHERE q.split = 'train' GROUP BY i.source"""
 
@@ -53,12 +55,11 @@ def load(
     if kind in PROMPTED and place:
         from model.evaluation.adapters import prompted
 
-        folder = Path(place) if Path(place).is_file() else folder_of(layout, place)
+        folder = _prompted(layout, place)
         way = prompted.loaded(folder, sam_size, PROMPTED[kind])
         return Masking(f"{kind}-{folder.stem}", store, way), _digest(folder, sam_size)
-    others = f"; baselines are {', '.join((*BASELINES, *(f'{one}:MODEL' for one in PROMPTED)))}; or hf:NAME"
     plain, done_to_it = named.split(name) if not Path(name).is_dir() else (name, "")
-    folder = folder_of(layout, plain, others)
+    folder = folder_of(layout, plain, _OTHERS)
     from model.evaluation.adapters import interventions
     from model.evaluation.adapters.plum import PlumModel
     from model.plum import saving
@@ -68,6 +69,21 @@ def load(
         changed = f"{folder.name}{named.SIGN}{done_to_it}"
         return interventions.applied(changed, loaded, done_to_it, longest), _digest(folder)
     return PlumModel(folder.name, loaded, longest), _digest(folder)
+
+
+def check(layout: Layout, model: str) -> None:
+    """Raises ModelError if nothing is called so; loads nothing. What `hf:` names is known when it is loaded."""
+    kind, _, place = model.partition(":")
+    if kind in PROMPTED and place:
+        _prompted(layout, place)
+    elif model not in BASELINES and not model.startswith(named.PREFIX):
+        folder_of(layout, model if Path(model).is_dir() else named.split(model)[0], _OTHERS)
+
+
+def _prompted(layout: Layout, place: str) -> Path:
+    """Where the SAM is: a checkpoint's file, or a trained model's folder."""
+    place = located(place)
+    return Path(place) if Path(place).is_file() else folder_of(layout, place)
 
 
 def _baseline(layout: Layout, store: Store, name: str, predictions: PredictionConfig) -> Model:

@@ -84,7 +84,13 @@ def train(
 
 
 def train_together(
-    root: Path, config: TrainingConfig, processes: int, *, version: str | None = None, out: Path | None = None
+    root: Path,
+    config: TrainingConfig,
+    processes: int,
+    *,
+    version: str | None = None,
+    out: Path | None = None,
+    quiet: bool = False,
 ) -> Path:
     """As `train`, by so many processes of this machine. On small models on a processor that takes less time than as many threads.
 
@@ -93,8 +99,8 @@ def train_together(
     if processes > 1 and not _is_there(root, config, version, out):
         # Refused before any process is started.
         Effective.dealt(config.optimisation.batch, config.optimisation.at_once, processes)
-        together(partial(train, root, config, version=version, out=out), (), processes)
-    return train(root, config, version=version, out=out)  # what is there isn't trained again
+        together(partial(train, root, config, version=version, out=out, quiet=quiet), (), processes)
+    return train(root, config, version=version, out=out, quiet=quiet)  # what is there isn't trained again
 
 
 def _is_there(root: Path, config: TrainingConfig, version: str | None, out: Path | None) -> bool:

@@ -73,9 +73,14 @@ class AblationConfig:
     training: TrainingConfig
     seeds: tuple[int, ...] = (1, 2, 3)
     """Of the training."""
+    processes: int = 1
+    """Of this machine, that share a training."""
     splits: tuple[str, ...] = ("test",)
     variants: Mapping[str, Variant] = field(default_factory=lambda: dict(STANDARD))
     """By name; the first is what the others are compared with."""
+    beside: tuple[str, ...] = ("random", "blind", "oracle")
+    """Models that stand in the same table, by what `partonomy evaluate --model` calls them. In `sam-box:NAME`, NAME may be a
+    variant: SAM of each of its trainings."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     drift: DriftConfig | None = field(default_factory=DriftConfig)
     """Null: it isn't measured."""
@@ -84,6 +89,12 @@ class AblationConfig:
         """The same. Raises ModelError for what contradicts itself, before anything is trained."""
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not self.splits or not self.variants:
             raise ModelError("an ablation needs seeds (each once), splits and variants")
+        if self.processes < 1:
+            raise ModelError(f"processes must be at least 1, not {self.processes}")
+        if twice := sorted(set(self.beside) & set(self.variants)):
+            raise ModelError(
+                f"{twice[0]} is a variant, and is to stand beside them", mend="Give the variant another name"
+            )
         if self.drift is not None:
             self.drift.checked()
         for name, variant in self.variants.items():

@@ -6,43 +6,25 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 from model import settings
+from model.evaluation import candidates
 from model.evaluation import job as evaluating
-from model.evaluation import measuring
-from model.evaluation.ablation import drift, pooling
+from model.evaluation.ablation import comparing, drift
+from model.evaluation.ablation.comparing import Compared
 from model.evaluation.ablation.config import AblationConfig, DriftConfig
 from model.evaluation.ablation.drift import Drift
-from model.evaluation.ablation.pooling import Pooled
+from model.evaluation.adapters import api
 from model.evaluation.adapters.named import SIGN
-from model.evaluation.intervals import Interval
-from model.evaluation.scoring import CONDITIONINGS
-from model.evaluation.streaming import Stream
 from model.plum import saving
 from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.shipped import located
-from model.training.job import model_id, train
+from model.training.job import model_id, train_together
 from partonomy_data.store import files
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
-
-#: What is compared, of what a variant has, by whose spans and answers it is measured.
-COMPARED: Final[Mapping[str, tuple[str, ...]]] = {
-    "oracle": ("accuracy", "object_accuracy", "span_f1", "strict_giou_oracle", "giou_micro_oracle"),
-    "predicted": ("generation_accuracy", "part_f1", "strict_giou_predicted"),
-}
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What came of one variant on one split."""
-
-    metrics: Mapping[str, Pooled]
-    gaps: Mapping[str, Interval]
-    """Its metrics less those of the variant that it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +33,11 @@ class Ablated:
 
     version: str
     models: Mapping[str, tuple[str, ...]]
-    """Variant → the model of each seed."""
+    """Variant → the model of each seed; and what stands beside them → its one model, or that of each seed."""
     same: Mapping[str, str]
     """Variant → the one that it is the same as, and was left out for."""
     against: Mapping[str, str]
-    """Variant → the one that it was compared with."""
+    """Variant → the one that it was compared with. What stands beside them is compared with none."""
     splits: Mapping[str, Mapping[str, Compared]]
     """Split → variant → what came of it."""
     drift: Mapping[str, tuple[Drift, ...]] = field(default_factory=dict)
@@ -75,19 +57,19 @@ def ablate(
     with open_store(layout.root, version) as store:
         version = store.version
         _check_splits(store, config.splits)
+    _check_beside(layout, config)
     same = config.alike()
     names = [name for name in config.variants if name not in same]
     models = {
         name: tuple(_trained(layout, config, name, seed, version, told) for seed in config.seeds) for name in names
     }
+    asked = models | {name: _beside(name, models, same) for name in config.beside}
     for split in config.splits:
-        for name in names:
-            for model in models[name]:
-                _measured(layout, config, model, split, version, told)
+        for name, several in asked.items():
+            models[name] = tuple(_measured(layout, config, model, split, version, told) for model in several)
     against = {name: _against(config, same, name) for name in names}
     with open_store(layout.root, version) as store:
-        seed = config.evaluation.predictions.seed
-        splits = {split: _compared(store, models, against, split, seed) for split in config.splits}
+        splits = comparing.compared(store, models, against, config.splits, config.evaluation.predictions.seed)
     moved = {}
     if config.drift is not None:
         own = [name for name in names if not config.variants[name].answering]
@@ -102,6 +84,7 @@ def plan(root: Path, config: AblationConfig, *, version: str | None = None) -> s
     with open_store(layout.root, version) as store:
         version = store.version
         _check_splits(store, config.splits)
+    _check_beside(layout, config)
     for name in config.variants:
         if name in same:
             lines.append(f"{name}: left out, as it is the same as {same[name]}")
@@ -111,6 +94,8 @@ def plan(root: Path, config: AblationConfig, *, version: str | None = None) -> s
         how = config.variants[name].answering
         what = f"answering with {how}" if how else f"{len(trained)} trainings, {there} of them there already"
         lines.append(f"{name}: {what}; measured on {', '.join(config.splits)}")
+    if config.beside:
+        lines.append(f"beside them: {', '.join(config.beside)}")
     return "\n".join(lines)
 
 
@@ -128,56 +113,53 @@ def _trained(
     wanted = config.training_of(name, seed)
     if not (layout.models / model_id(wanted, version) / "config.json").exists():
         told(f"training {name}, seed {seed}")
-    model = train(layout.root, wanted, version=version, quiet=True).name
+    model = train_together(layout.root, wanted, config.processes, version=version, quiet=True).name
     how = config.variants[name].answering
     return f"{model}{SIGN}{how}" if how else model
 
 
+def _check_beside(layout: Layout, config: AblationConfig) -> None:
+    """Raises ModelError for what there isn't, before hours are spent on training. A server is asked when its turn comes."""
+    for name in config.beside:
+        variant = config.variants.get(name.partition(":")[2])
+        if variant is None and not (evaluating.is_file(name) or name.startswith(api.PREFIX)):
+            candidates.check(layout, name)
+        if variant is not None and variant.answering:
+            raise ModelError(
+                f"beside: {name} names a variant that has no training of its own",
+                mend=f"Name another than {name.partition(':')[2]}",
+            )
+
+
+def _beside(name: str, models: Mapping[str, tuple[str, ...]], same: Mapping[str, str]) -> tuple[str, ...]:
+    """What `partonomy evaluate --model` would be given for what stands beside the variants."""
+    kind, _, place = name.partition(":")
+    place = same.get(place, place)
+    return tuple(f"{kind}:{model}" for model in models[place]) if place in models else (name,)
+
+
 def _measured(
     layout: Layout, config: AblationConfig, model: str, split: str, version: str, told: Callable[[str], None]
-) -> None:
-    """Evaluates a model, unless it was in this way: of that there is a note."""
+) -> str:
+    """Under which name a model's results are; it is evaluated, unless it was in this way: of that there is a note."""
     wanted = replace(config.evaluation, predictions=replace(config.evaluation.predictions, split=split))
-    note = layout.work / "ablations" / f"{settings.digest(wanted)[:24]}.json"
-    done = json.loads(note.read_text()) if note.exists() else []
+    note = layout.work / "ablations" / f"{settings.digest(wanted)[:24]}-names.json"
+    done: dict[str, str] = json.loads(note.read_text()) if note.exists() else {}
     place = f"{model}/{version}"
-    file = layout.evaluation(model, version) / f"predictions-{split}-{wanted.predictions.seed}.parquet"
-    if place in done and file.exists():
-        return
+    if place in done:
+        name = done[place]
+        if (layout.evaluation(name, version) / f"predictions-{split}-{wanted.predictions.seed}.parquet").exists():
+            return name
     told(f"measuring {model} on {split}")
-    evaluating.evaluate(layout.root, model, wanted, version=version)
+    name = evaluating.evaluate(layout.root, model, wanted, version=version).model_id
     note.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(note, [*(one for one in done if one != place), place])
+    files.write_json(note, {**done, place: name})
+    return name
 
 
 def _against(config: AblationConfig, same: Mapping[str, str], name: str) -> str:
     wanted = config.variants[name].against or next(iter(config.variants))
     return same.get(wanted, wanted)
-
-
-def _compared(
-    store: Store, models: Mapping[str, Sequence[str]], against: Mapping[str, str], split: str, seed: int
-) -> dict[str, Compared]:
-    streams: dict[tuple[str, str], list[Stream]] = {
-        (name, conditioning): [measuring.streamed(store, one, split, seed, conditioning)[0] for one in several]
-        for name, several in models.items()
-        for conditioning in CONDITIONINGS
-    }
-    found, of = {}, pooling.whole(split)
-    for name in models:
-        metrics: dict[str, Pooled] = {}
-        gaps: dict[str, Interval] = {}
-        for conditioning, compared in COMPARED.items():
-            mine, others = streams[name, conditioning], streams[against[name], conditioning]
-            for metric in compared:
-                value = pooling.pooled(mine, metric, of)
-                if value is None:
-                    continue
-                metrics[metric] = value
-                if against[name] != name and (gap := pooling.gap(mine, others, metric, of)) is not None:
-                    gaps[metric] = gap
-        found[name] = Compared(metrics, gaps)
-    return found
 
 
 def _drifted(

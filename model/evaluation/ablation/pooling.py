@@ -67,6 +67,27 @@ def gap(
     return bounds(value, _mean(drawn - other_drawn, replicates), units, share=False)
 
 
+def apart(
+    inside: Sequence[Stream],
+    outside: Sequence[Stream],
+    metric: str,
+    splits: tuple[str, str],
+    replicates: int = intervals.REPLICATES,
+) -> Interval | None:
+    """How much higher the same models are on the second of two splits, which have no question in common; None where nothing is.
+
+    The units of each split are drawn apart, seeds together.
+    """
+    if any(metric not in one.metrics for one in (*inside, *outside)):
+        return None
+    values, drawn, units = _drawn(inside, metric, whole(splits[0]), replicates)
+    others, other_drawn, other_units = _drawn(outside, metric, whole(splits[1]), replicates)
+    if np.isnan([*values, *others]).any():
+        return None
+    value = float(np.mean(others) - np.mean(values))
+    return bounds(value, _mean(other_drawn - drawn, replicates), min(units, other_units), share=False)
+
+
 def _drawn(streams: Sequence[Stream], metric: str, of: Slice, replicates: int) -> tuple[tuple[float, ...], Floats, int]:
     """The value with each seed, the values of each seed's replicates (seeds, replicates), and the number of units."""
     values, drawn, units = [], [], 0

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from model.evaluation.ablation.job import COMPARED, Ablated
+from model.evaluation.ablation import showing
+from model.evaluation.ablation.comparing import COMPARED
+from model.evaluation.ablation.job import Ablated
 from model.evaluation.ablation.pooling import Pooled
+from model.evaluation.gaps import INSIDE
 from model.evaluation.intervals import Interval
 from model.evaluation.report import page
 from model.evaluation.report.figures import Bar, bars
@@ -20,6 +23,7 @@ Table = tuple[str, list[str], list[list[str]]]
 def markdown(made: Ablated) -> str:
     """All of it."""
     lines = ["# Ablation", "", "\n\n".join(_introduction(made)), ""]
+    lines += ["## What it shows, and what not", "", *(f"- {one}" for one in showing.sentences(made)), ""]
     for title, head, rows in tables(made):
         lines += [f"## {title}", "", *table(head, rows), ""]
     return "\n".join(lines)
@@ -29,10 +33,12 @@ def html(made: Ablated) -> str:
     """The same as a page that is one file, with plots."""
     said = [*_introduction(made), "In the plots, the line stands at the first variant."]
     parts = [f"<p>{escape(line)}</p>" for line in said]
+    sentences = "".join(f"<li>{escape(one)}</li>" for one in showing.sentences(made))
+    parts += ["<h2>What it shows, and what not</h2>", f"<ul>{sentences}</ul>"]
     for split, variants in made.splits.items():
         for metric in _METRICS:
             shown = [(name, one.metrics[metric]) for name, one in variants.items() if metric in one.metrics]
-            if len(shown) > 1:
+            if len(shown) > 1 and metric != "chance":
                 first = shown[0][1].interval.value
                 rows = [_bar(name, one, first if number else None) for number, (name, one) in enumerate(shown)]
                 parts += [f"<h2>{escape(metric)} on {escape(split)}</h2>", bars(metric, rows)]
@@ -49,12 +55,19 @@ def tables(made: Ablated) -> list[Table]:
         rows = [[name, *(_cell(each.metrics.get(one)) for one in metrics)] for name, each in variants.items()]
         found.append((f"On {split}", ["", *metrics], rows))
         rows = [
-            [name, made.against[name], *(_signed(each.gaps.get(one)) for one in metrics)]
+            [name, made.against[name], *(_signed(each.gaps.get(one)) for one in _without_chance(metrics))]
             for name, each in variants.items()
-            if made.against[name] != name
+            if made.against.get(name, name) != name
         ]
         if rows:
-            found.append((f"Differences on {split}", ["", "from", *metrics], rows))
+            found.append((f"Differences on {split}", ["", "from", *_without_chance(metrics)], rows))
+        rows = [
+            [name, *(_signed(each.lost.get(one)) for one in _without_chance(metrics))]
+            for name, each in variants.items()
+            if each.lost
+        ]
+        if rows:
+            found.append((f"From {INSIDE} to {split}", ["", *_without_chance(metrics)], rows))
     if made.drift:
         rows = []
         for name, several in made.drift.items():
@@ -73,6 +86,11 @@ def _introduction(made: Ablated) -> list[str]:
     ]
     lines += [f"{name} is left out, as it is the same as {other}." for name, other in made.same.items()]
     return lines
+
+
+def _without_chance(metrics: Sequence[str]) -> list[str]:
+    """No model changes what chance is."""
+    return [one for one in metrics if one != "chance"]
 
 
 def _cell(one: Pooled | None) -> str:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from model import settings
-from model.evaluation.ablation import job, saying
+from model.evaluation import gaps
+from model.evaluation.ablation import comparing, job, saying
 from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConfig
 from model.evaluation.ablation.job import Ablated
 from model.evaluation.job import EvaluationConfig
@@ -23,7 +24,7 @@ from tests.model.training.runs import small
 
 ACCURACY = (
     "SELECT value FROM evaluations WHERE model_id = $m AND metric = 'accuracy'"
-    " AND slice = 'all' AND question_type = 'all'"
+    " AND slice = 'all' AND question_type = 'all' AND split = 'test'"
 )
 NAMES = ("plum", "no-feedback", "tags-alone", "blank-image")
 
@@ -37,6 +38,8 @@ def config(folder_of: Any) -> AblationConfig:
     return AblationConfig(
         replace(training, model=without),
         seeds=(1, 2),
+        splits=("test", "val"),
+        beside=("random", "sam-box:plum"),
         variants={name: STANDARD[name] for name in NAMES},
         evaluation=EvaluationConfig(PredictionConfig(limit=6), longest=4),
         drift=DriftConfig(passages=2),
@@ -52,15 +55,22 @@ def made(own_store: Path, config: AblationConfig) -> tuple[Ablated, list[str]]:
 def test_all_variants_are_trained_measured_and_compared(made: tuple[Ablated, list[str]], own_store: Path) -> None:
     ablated, lines = made
     assert ablated.same == {"tags-alone": "plum"}
-    assert list(ablated.models) == ["plum", "no-feedback", "blank-image"]
+    assert list(ablated.models) == ["plum", "no-feedback", "blank-image", "random", "sam-box:plum"]
     assert sum(line.startswith("training") for line in lines) == 4
-    assert sum(line.startswith("measuring plum") for line in lines) == 6
+    assert sum(line.startswith("measuring plum") for line in lines) == 12
+    assert ablated.models["random"] == ("random",)
+    assert ablated.models["sam-box:plum"] == tuple(f"sam-box-{one}" for one in ablated.models["plum"])
     assert ablated.models["blank-image"] == tuple(f"{one}--blank-image" for one in ablated.models["plum"])
     found = ablated.splits["test"]
-    for name, compared in found.items():
+    for name in ("plum", "no-feedback", "blank-image"):
+        compared = found[name]
         assert {"accuracy", "span_f1", "strict_giou_oracle", "strict_giou_predicted"} <= compared.metrics.keys()
         assert len(compared.metrics["accuracy"].by_seed) == 2
         assert bool(compared.gaps) is (name != "plum")
+    assert found["random"].metrics.keys() & {"accuracy", "strict_giou_oracle"} == {"accuracy"}
+    assert len(found["sam-box:plum"].metrics["strict_giou_oracle"].by_seed) == 2
+    assert not found["random"].gaps
+    assert not found["sam-box:plum"].gaps
     # What is told is what is in the store.
     with open_store(own_store) as store:
         for name, models in ablated.models.items():
@@ -73,6 +83,25 @@ def test_all_variants_are_trained_measured_and_compared(made: tuple[Ablated, lis
     )
     assert list(ablated.drift) == ["plum", "no-feedback"]
     assert all(one.kl > 0 for several in ablated.drift.values() for one in several)
+
+
+def test_what_is_lost_on_the_unseen_is_the_difference_of_the_splits(
+    made: tuple[Ablated, list[str]], own_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ablated, _ = made
+    assert not any(one.lost for each in ablated.splits.values() for one in each.values())
+    monkeypatch.setattr(gaps, "OUTSIDE", ("val",))  # the small world has no split of unseen things
+    with open_store(own_store) as store:
+        found = comparing.compared(store, ablated.models, ablated.against, ("test", "val"), 0)
+    assert found["test"] == ablated.splits["test"]
+    for name, one in found["val"].items():
+        assert "accuracy" in one.lost
+        for metric, gap in one.lost.items():
+            inside, outside = (found[split][name].metrics[metric].interval.value for split in ("test", "val"))
+            assert gap.value == pytest.approx(outside - inside)
+    text = saying.markdown(replace(ablated, splits=found))
+    assert "## From test to val" in text
+    assert "- On val instead of test, no-feedback: right choices " in text
 
 
 def test_the_report_has_every_variant_and_every_number(made: tuple[Ablated, list[str]]) -> None:
@@ -88,6 +117,9 @@ def test_the_report_has_every_variant_and_every_number(made: tuple[Ablated, list
     assert value is not None
     assert f"{value.metrics['accuracy'].interval.value:.3f}" in text
     assert page.count("<svg") >= 4
+    assert "- On test, no-feedback against plum: right choices " in text
+    assert "- random: It takes choices by chance" in text
+    assert "- 2 trainings say roughly" in text
 
 
 def test_by_the_command_nothing_is_done_twice(
@@ -97,11 +129,12 @@ def test_by_the_command_nothing_is_done_twice(
     path = tmp_path / "ablation.yaml"
     path.write_text(yaml.safe_dump(settings.plain(config), sort_keys=False))
     planned = partonomy("ablate", "--root", own_store, "--config", path, "--dry-run")
-    assert "plum: 2 trainings, 2 of them there already; measured on test" in planned.out
+    assert "plum: 2 trainings, 2 of them there already; measured on test, val" in planned.out
     assert "tags-alone: left out, as it is the same as plum" in planned.out
+    assert "beside them: random, sam-box:plum" in planned.out
     done = partonomy("ablate", "--root", own_store, "--config", path, "--out", tmp_path / "out")
     assert done.status == 0, done.err
-    assert not re.search(r"^(training|measuring plum)", done.err, re.MULTILINE)
+    assert not re.search(r"^(training|measuring (?!how))", done.err, re.MULTILINE)
     assert done.out.startswith(saying.markdown(ablated))
     assert (tmp_path / "out" / "ablation.md").read_text() == saying.markdown(ablated)
     assert (tmp_path / "out" / "ablation.html").read_text() == saying.html(ablated)
@@ -111,3 +144,20 @@ def test_a_split_without_questions_is_said_before_anything_is_trained(config: Ab
     for begin in (job.plan, job.ablate):
         with pytest.raises(ModelError, match=r"split test_unsene has no questions\. Splits that have: .*test"):
             begin(own_store, replace(config, splits=("test", "test_unsene"), seeds=(77,)))
+
+
+@pytest.mark.parametrize(
+    ("beside", "says"),
+    [
+        ("randm", r"randm: there is no such model.*baselines are random"),
+        ("sam-box:plum-nowhere", "plum-nowhere: there is no such model"),
+        ("sam-box:shipped:tiny/sam", "no such weights come with the package"),
+        ("sam-box:blank-image", "names a variant that has no training of its own"),
+    ],
+)
+def test_what_is_not_there_to_stand_beside_is_said_before_anything_is_trained(
+    beside: str, says: str, config: AblationConfig, own_store: Path
+) -> None:
+    for begin in (job.plan, job.ablate):
+        with pytest.raises(ModelError, match=says):
+            begin(own_store, replace(config, beside=("random", beside), seeds=(77,)))

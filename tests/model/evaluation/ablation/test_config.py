@@ -58,6 +58,8 @@ def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
     [
         ({"seeds": ()}, "needs seeds"),
         ({"seeds": (1, 1)}, "each once"),
+        ({"processes": 0}, "processes must be at least 1, not 0"),
+        ({"beside": ("random", "plum")}, "plum is a variant, and is to stand beside them"),
         ({"drift": DriftConfig(passages=0)}, "passages must be at least 1, not 0"),
         ({"drift": DriftConfig("nowhere.txt")}, "nowhere.txt: there is no such file"),
         ({"variants": {"a": Variant(against="b")}}, "variant a is compared with b, which there isn't.*Variants are a"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.evaluation import intervals
+from model.evaluation import gaps, intervals
 from model.evaluation.ablation import pooling
 from model.evaluation.answers import EvaluationError
 from model.evaluation.scoring import Wanted
@@ -20,9 +20,9 @@ REPLICATES = 400
 ALL = Slice("test", "all", "all", "all")
 
 
-def streams(seeds: int, n: int = 40) -> list[Stream]:
+def streams(seeds: int, n: int = 40, split: str = "test") -> list[Stream]:
     """The same questions, answered by so many models."""
-    truths, _ = made_up.world(5, n, split="test")
+    truths, _ = made_up.world(5 if split == "test" else 6, n, split=split)
     found = []
     for seed in range(seeds):
         generator = np.random.default_rng((9, seed))
@@ -78,6 +78,30 @@ def test_a_difference_from_oneself_is_nothing_and_from_another_is_of_the_same_dr
     assert back is not None
     assert there.value == pytest.approx(first.interval.value - second.interval.value)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+
+
+def test_two_splits_are_drawn_apart_with_the_seeds_together() -> None:
+    inside, outside = streams(2), streams(2, split="test_unseen_part")
+    splits = ("test", "test_unseen_part")
+    found = pooling.apart(inside, outside, "accuracy", splits, REPLICATES)
+    back = pooling.apart(outside, inside, "accuracy", (splits[1], splits[0]), REPLICATES)
+    assert found is not None
+    assert back is not None
+    means = []
+    for several, split in ((inside, splits[0]), (outside, splits[1])):
+        value = pooling.pooled(several, "accuracy", pooling.whole(split), REPLICATES)
+        assert value is not None
+        means.append(value.interval.value)
+    assert found.value == pytest.approx(means[1] - means[0])
+    assert found.low < found.value < found.high
+    assert (found.low, found.high) == pytest.approx((-back.high, -back.low))
+    # One training's gap is that which its own report tells.
+    (alone,) = (one for one in gaps.gaps(inside[0], outside[0], REPLICATES) if one.metric == "accuracy")
+    single = pooling.apart(inside[:1], outside[:1], "accuracy", splits, REPLICATES)
+    assert single is not None
+    assert (single.value, single.low, single.high) == pytest.approx(
+        (alone.interval.value, alone.interval.low, alone.interval.high)
+    )
 
 
 def test_what_a_model_does_not_have_is_left_out() -> None:

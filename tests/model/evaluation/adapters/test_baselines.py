@@ -194,3 +194,13 @@ def test_a_checkpoint_that_is_not_there_is_one_line(own_store: Path, tmp_path: P
         job.evaluate(own_store, "sam-box", EvaluationConfig())
     with pytest.raises(ModelError, match="there is no such model"):
         job.evaluate(own_store, f"sam-point:{tmp_path / 'sam.pth'}", EvaluationConfig())
+
+
+def test_the_sam_that_comes_with_the_package_is_one_too(own_store: Path) -> None:
+    wanted = EvaluationConfig(PredictionConfig(limit=6), sam_size="tiny_conv")
+    made = job.evaluate(own_store, "sam-box:shipped:tiny/sam_tiny.safetensors", wanted)
+    assert made.model_id == "sam-box-sam_tiny"
+    values = {
+        row["metric"]: row["value"] for row in made.measured.rows if row["slice"] == row["question_type"] == "all"
+    }
+    assert values["giou_micro_oracle"] > 0.2
