@@ -36,13 +36,13 @@ class TinyConfig:
     """How the tiny parts are pre-trained, each alone, at the same time."""
 
     seed: int = 20_260_101
-    mask_steps: int = 4_500
+    mask_steps: int = 9_000
     mask_scenes: int = 6
     described_each: int = 6
     shown_each: int = 3
     mask_rate: float = 3e-3
     mask_hidden_rate: float = 1e-2
-    language_steps: int = 2_200
+    language_steps: int = 4_400
     language_scenes: int = 6
     captions_each: int = 6
     language_rate: float = 3e-3
