@@ -167,6 +167,9 @@ def verdicts(plum: dict[str, float], baselines: dict[str, dict[str, float]]) -> 
         (f"spans {plum['span_f1']:.3f}, wanted {LEAST['spans']}", plum["span_f1"] >= LEAST["spans"]),
         (f"ahead of {best} by {ahead:.3f}, wanted {LEAST['beaten']}", ahead >= LEAST["beaten"]),
     ]
+    if "unseen_span_f1" in plum:
+        f1 = plum["unseen_span_f1"]
+        told.append((f"spans where names are unseen {f1:.3f}, wanted {LEAST['spans']}", f1 >= LEAST["spans"]))
     return [f"  {'met   ' if met else 'NOT   '}{what}" for what, met in told]
 
 
@@ -180,6 +183,7 @@ def of_world(seed: int, given: Any, root: Path) -> None:
     if has_questions(root, "test_unseen_part"):
         plum["unseen_span_f1"] = values(measured(root, name, "test_unseen_part"))["span_f1"]
     line("plum-tiny", plum)
+    line("  cut at one half", unseen(root, f"{name}--half-cut"))
     line("  by likelihood alone", unseen(root, f"{name}--likelihood-alone"))
     line("  on other names", values(measured(root, name, "test", ("partonomy",))))
     if given.random_parts:
