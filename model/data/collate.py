@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,10 +13,11 @@ from torch import Tensor
 from model.data.samples import Sample
 from model.plum import bio, marking, pictures
 from model.plum.backbone import Picture
-from model.plum.batch import Batch, Choices, padded_tags, spans_of
+from model.plum.batch import Batch, Choices, Renamed, padded_tags, spans_of
 from model.plum.errors import TextError
 from model.plum.model import Plum
 from model.plum.pictures import Placement
+from model.plum.renaming import Renamer
 from model.plum.rendering import Prompt, Rendered
 
 
@@ -38,14 +40,25 @@ class Collator:
     """Makes batches for one model. Raises nothing for a text that can't be shown whole: the sample is left out, and counted."""
 
     def __init__(
-        self, plum: Plum, longest: int | None = None, embedding: Callable[[Sample, Tensor], Tensor] | None = None
+        self,
+        plum: Plum,
+        longest: int | None = None,
+        embedding: Callable[[Sample, Tensor], Tensor] | None = None,
+        *,
+        learning: bool = False,
     ) -> None:
-        """`longest`: tokens that a text may have. `embedding`: SAM's of a sample's view and pixels, where kept ones are used."""
+        """`longest`: tokens that a text may have. `embedding`: SAM's of a sample's view and pixels, where kept ones are used.
+
+        `learning`: with what is only learned from, and not measured by. Raises ModelError for settings that the model's
+        vocabulary has nothing for.
+        """
         self._backbone, self._sam = plum.backbone, plum.sam_config
         self._marking = plum.config.marking
         self._longest = min(longest or plum.backbone.longest, plum.backbone.longest)
         self._embedding = embedding
         self._with_choices = plum.config.losses.choice > 0
+        self._renamed = plum.config.spans.renamed if learning and plum.extractor is not None else 0.0
+        self._renamer = Renamer(plum.backbone.renderer.tokenizer) if self._renamed else None
 
     def __call__(self, samples: Sequence[Sample]) -> Collated:
         """The batch of samples, in their order; None if none can be used."""
@@ -77,7 +90,22 @@ class Collator:
         batch = self._batch(used, rendered, spans, seen)
         if self._with_choices:
             batch = replace(batch, choices=_choices(prompts, choices, used))
+        if self._renamer is not None:
+            batch = replace(batch, renamed=self._rename(self._renamer, used, rendered, spans))
         return Collated(batch, left_out)
+
+    def _rename(
+        self, renamer: Renamer, used: list[Sample], rendered: list[Rendered], spans: list[list[bio.Span]]
+    ) -> Renamed | None:
+        """Drawn by a sample's id and its choices, which change from epoch to epoch where they are drawn."""
+        of, made = [], []
+        for number, (sample, one, found) in enumerate(zip(used, rendered, spans, strict=True)):
+            key = hashlib.sha256(repr(("renamed", sample.sample_id, sample.choices)).encode()).digest()
+            rng = np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], np.uint64)))
+            if found and rng.random() < self._renamed:
+                of.append(number)
+                made.append(renamer.renamed(one, found, rng))
+        return Renamed(tuple(made), torch.tensor(of)) if made else None
 
     def _see(self, sample: Sample) -> _Seen:
         pixels, placement = pictures.prepare(sample.view.image, self._sam)

@@ -58,6 +58,16 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Renamed:
+    """K of N answers with other words in the place of names, of as many tokens: see `renaming`."""
+
+    rendered: tuple[Rendered, ...]
+    """K."""
+    of: Tensor
+    """int64 (K,): which answer each is."""
+
+
+@dataclass(frozen=True)
 class Batch:
     """N answers about P photographs, with S spans."""
 
@@ -79,6 +89,8 @@ class Batch:
     """bool (P, 4h, 4w): false in the padding of the photographs."""
     choices: Choices | None = None
     """For the loss `choice`. Each answer is its question's correct choice."""
+    renamed: Renamed | None = None
+    """From whose tags the span extractor learns as well."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where its pieces don't fit each other."""
@@ -103,6 +115,8 @@ class Batch:
         if self.choices is not None:
             there = replace(self.choices, of=self.choices.of.to(device), correct=self.choices.correct.to(device))
             moved["choices"] = there
+        if self.renamed is not None:
+            moved["renamed"] = replace(self.renamed, of=self.renamed.of.to(device))
         return replace(self, **moved)
 
 
@@ -111,7 +125,9 @@ def counts(batches: Sequence[Batch], span_weights: Sequence[float]) -> Mapping[s
     found = dict.fromkeys(TERMS, 0.0)
     for batch in batches:
         found["lm"] += sum(one.n_answer + 1 for one in batch.rendered)
-        for number, one in enumerate(batch.rendered):
+        again = [] if batch.renamed is None else batch.renamed.of.tolist()
+        for number in (*range(len(batch.rendered)), *again):
+            one = batch.rendered[number]
             tags = batch.tags[number, : one.n_answer].cpu().numpy()
             found["span"] += float(np.asarray(span_weights)[tags].sum())
         if batch.choices is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from model.plum import decoding, losses, patches, scoring
 from model.plum.backbone import Backbone, Picture
-from model.plum.batch import Batch, Choices
+from model.plum.batch import Batch, Choices, Renamed
 from model.plum.config import PlumConfig
 from model.plum.mask_feedback import MaskFeedback
 from model.plum.queries import QueryProjection, mean_of_spans, normalized
@@ -85,9 +86,9 @@ class Plum(nn.Module):
         features = self.features(batch.pictures, embeddings, batch.valid)
         sums: dict[str, Tensor] = {}
         if batch.choices is not None and wanted.choice > 0:
-            states, sums["choice"] = self._chosen(batch, batch.choices, features)
+            states, renamed, sums["choice"] = self._chosen(batch, batch.choices, features)
         else:
-            states = self._windows(batch, features)
+            states, renamed = self._windows(batch, features)
         told, answers = scoring.masks_of(batch.rendered, states.device)
         targets = scoring.targets_of(batch.rendered, states.device)
         sums["lm"] = losses.language(self.backbone.logits(states[told]), targets)
@@ -95,6 +96,10 @@ class Plum(nn.Module):
         if self.extractor is not None:
             logits = self.extractor(tokens, answers)
             sums["span"] = losses.spans(logits[answers], batch.tags[answers], self.tag_weights)
+            if batch.renamed is not None:
+                also, tags = answers[batch.renamed.of], batch.tags[batch.renamed.of]
+                logits = self.extractor(renamed[:, 1:], also)
+                sums["span"] = sums["span"] + losses.spans(logits[also], tags[also], self.tag_weights)
         if not len(batch.spans):
             return sums
         where = (batch.spans.row, batch.spans.first, batch.spans.last)
@@ -107,7 +112,7 @@ class Plum(nn.Module):
             sums["patches"] = self._said_by_patches(batch, features, ids, where)
         if wanted.kl > 0:
             with self.backbone.as_teacher():
-                frozen = self._windows(batch, features)[:, 1:]
+                frozen = self._windows(replace(batch, renamed=None), features)[0][:, 1:]
             student, teacher = mean_of_spans(tokens, *where), mean_of_spans(frozen, *where)
             sums["kl"] = losses.drift(student, teacher, wanted.kl_sigma, wanted.kl_reduction).sum()
         return sums
@@ -134,21 +139,31 @@ class Plum(nn.Module):
         coverage = patches.coverage_of(batch.targets, batch.valid[of], side)
         return patches.loss_of(patches.logits_of(torch.stack(features)[of], names), coverage).sum()
 
-    def _windows(self, batch: Batch, features: list[Tensor]) -> Tensor:
-        """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's. A photograph's tokens are read once."""
-        rows = [one.ids for one in batch.rendered]
-        until = [one.n_prompt - 1 for one in batch.rendered]
-        found = read(self.backbone, rows, self._shown(batch, features), until=until)
-        return scoring.windows(found.states, batch.rendered, found.skipped)
+    def _windows(self, batch: Batch, features: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """(N, 1 + A, hidden): states of each prompt's last token, and of its answer's; and (K, 1 + A, hidden) of renamed ones.
 
-    def _chosen(self, batch: Batch, choices: Choices, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """The windows of the answers, and the listwise loss: each answer is one of its question's choices, and read as such."""
-        shown, texts, of = self._shown(batch, features), choices.rendered, choices.of.tolist()
+        A photograph's tokens are read once.
+        """
+        also = _renamed(batch)
+        several = (*batch.rendered, *also.rendered)
+        rows, until = [one.ids for one in several], [one.n_prompt - 1 for one in several]
+        shown = Shown(batch.pictures, features, torch.cat([batch.picture_of, batch.picture_of[also.of]]).tolist())
+        found = read(self.backbone, rows, shown, until=until)
+        windows = scoring.windows(found.states, several, found.skipped)
+        return windows[: len(batch.rendered)], windows[len(batch.rendered) :]
+
+    def _chosen(self, batch: Batch, choices: Choices, features: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Both kinds of windows, and the listwise loss: each answer is one of its question's choices, and read as such."""
+        also, n = _renamed(batch), len(choices.rendered)
+        texts, of = (*choices.rendered, *also.rendered), (*choices.of.tolist(), *also.of.tolist())
+        shown = Shown(batch.pictures, features, batch.picture_of.tolist())
         found = scoring.read_answers(self.backbone, choices.prompts, shown, texts, of)
-        scores = scoring.likelihoods_of(self.backbone, found, choices.rendered)
-        longest = max(one.n_answer for one in batch.rendered)
-        return found[choices.correct, : 1 + longest], losses.listwise(scores, choices.of, choices.correct)
+        scores = scoring.likelihoods_of(self.backbone, found[:n], choices.rendered)
+        longest = 1 + max(one.n_answer for one in batch.rendered)
+        states, renamed = found[choices.correct, :longest], found[n:, :longest]
+        return states, renamed, losses.listwise(scores, choices.of, choices.correct)
 
-    @staticmethod
-    def _shown(batch: Batch, features: list[Tensor]) -> Shown:
-        return Shown(batch.pictures, features, batch.picture_of.tolist())
+
+def _renamed(batch: Batch) -> Renamed:
+    """Those of a batch; none where it has none."""
+    return batch.renamed or Renamed((), batch.picture_of[:0])

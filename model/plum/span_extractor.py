@@ -28,6 +28,8 @@ class SpanExtractorConfig:
     heads: int = 8
     feed_forward: int = 2048
     dropout: float = 0.1
+    renamed: float = 0.0
+    """Beside the paper's: the share of answers that it also learns from with other words in the place of names (`renaming`)."""
 
 
 class SpanExtractor(nn.Module):

@@ -176,7 +176,7 @@ def _run(
     feed = Feed(
         samples,
         _photographs(store, layout, config, samples),
-        Collator(plum, config.data.longest, embedding),
+        Collator(plum, config.data.longest, embedding, learning=True),
         config.data,
         effective,
         seed=config.seed,

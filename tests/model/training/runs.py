@@ -44,7 +44,7 @@ print(job.train(Path(root), load(Path(config)), out=Path(out), quiet=True))
 
 
 def small(backbone: Path, *, steps: int = 6, **more: Any) -> TrainingConfig:
-    """Settings of a run of some steps of 4 samples, with dropout, feedback, teacher and scheduled sampling on."""
+    """Settings of a run of some steps of 4 samples, with dropout, feedback, teacher, other names and scheduled sampling on."""
     optimisation = {
         "batch": 4,
         "at_once": 2,
@@ -57,7 +57,7 @@ def small(backbone: Path, *, steps: int = 6, **more: Any) -> TrainingConfig:
         model=PlumConfig(
             backbone=str(backbone),
             sam="random",
-            spans=SpanExtractorConfig(heads=4),
+            spans=SpanExtractorConfig(heads=4, renamed=0.5),
             losses=more.pop("losses", LossConfig()),
         ),
         optimisation=OptimisationConfig(**{**optimisation, **more.pop("optimisation", {})}),

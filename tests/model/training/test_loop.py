@@ -66,7 +66,7 @@ def state_of(root: Path, config: TrainingConfig, folder: Path) -> loop.Run:
         pairs = zip(samples.column("source").to_pylist(), samples.column("uri").to_pylist(), strict=True)
         shown = of_store(store.root, {}).check(dict(pairs))
     effective = Effective(config.optimisation.batch, config.optimisation.at_once)
-    feed = Feed(samples, shown, Collator(plum), config.data, effective, seed=1)
+    feed = Feed(samples, shown, Collator(plum, learning=True), config.data, effective, seed=1)
     accelerator = Accelerator(cpu=True)
     optimiser = torch.optim.SGD(loop.parameters_of(plum, config.optimisation), 0.0)
     wrapped, optimiser = accelerator.prepare(plum, optimiser)
