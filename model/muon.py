@@ -71,16 +71,21 @@ def orthogonal(matrices: Tensor) -> Tensor:
     tall = matrices.shape[1] > matrices.shape[2]
     given = (matrices.mT if tall else matrices).float()
     given = given / given.norm(dim=(1, 2), keepdim=True).clamp(min=_LEAST_NORM)
-    first, second, third = _COEFFICIENTS
     gram = given @ given.mT
-    unit = torch.eye(gram.shape[1], device=gram.device)
-    together = unit
-    for _ in range(_ITERATIONS):
-        factor = first * unit + torch.baddbmm(gram, gram, gram, beta=second, alpha=third)
-        together = factor @ together
+    factor = together = _polynomial(gram)
+    for _ in range(_ITERATIONS - 1):
         gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        together = factor @ together
     found: Tensor = (together @ given).to(matrices.dtype)
     return found.mT if tall else found
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """What a step of the iteration multiplies X by, of X Xᵀ (N, m, m)."""
+    first, second, third = _COEFFICIENTS
+    unit = torch.eye(gram.shape[1], device=gram.device)
+    return first * unit + torch.baddbmm(gram, gram, gram, beta=second, alpha=third)
 
 
 def hidden_matrices(model: nn.Module, outer: Collection[int] = ()) -> list[nn.Parameter]:

@@ -104,17 +104,50 @@ def steps_of(n: int, effective: Effective) -> int:
 
 
 def passes(
-    order: Int64s, lengths: Int64s, views: Int64s, step: int, effective: Effective, process: int = 0
+    order: Int64s,
+    lengths: Int64s,
+    views: Int64s,
+    step: int,
+    effective: Effective,
+    process: int = 0,
+    work: NDArray[np.float64] | None = None,
 ) -> list[Int64s]:
     """The samples of each forward pass of one process in a step.
 
     The step's samples are sorted by length before they are cut into passes, so that little is padded; those of one view by their
-    longest, so that they stay together. `lengths` and `views` (n,) are of all samples.
+    longest, so that they stay together. The passes that processes work off side by side are dealt so that each has about the
+    same `work`, as the step takes as long as the last of them. `lengths`, `views` and `work` (n,) are of all samples; where
+    `work` isn't given, it is the length.
     """
     mine = order[step * effective.samples : (step + 1) * effective.samples]
     _, of = np.unique(views[mine], return_inverse=True)
     longest = np.zeros(len(mine), np.int64)
     np.maximum.at(longest, of, lengths[mine])
     mine = mine[np.lexsort((lengths[mine], of, longest[of]))]
-    pieces = mine.reshape(-1, effective.at_once)
-    return list(pieces[process :: effective.processes])
+    rounds = mine.reshape(-1, effective.at_once * effective.processes)
+    if effective.processes == 1:
+        return list(rounds)
+    heavy = np.asarray(lengths if work is None else work, np.float64)
+    return [_dealt(one, views, heavy, effective)[process] for one in rounds]
+
+
+def _dealt(samples: Int64s, views: Int64s, work: NDArray[np.float64], effective: Effective) -> list[Int64s]:
+    """Samples (processes * at_once,) dealt to the processes, in the order they have.
+
+    View by view, from the one with most work: each goes to the process with the least so far of those with room for all of it.
+    Where none has, it is cut.
+    """
+    _, of = np.unique(views[samples], return_inverse=True)
+    total = np.bincount(of, work[samples])
+    room, so_far = [effective.at_once] * effective.processes, [0.0] * effective.processes
+    taker = np.zeros(len(samples), np.int64)
+    for view in np.argsort(-total, kind="stable"):
+        left = np.flatnonzero(of == view)
+        while len(left):
+            fit = [one for one, free in enumerate(room) if free >= len(left)]
+            to = min(fit, key=lambda one: so_far[one]) if fit else int(np.argmax(room))
+            now, left = left[: room[to]], left[room[to] :]
+            taker[now] = to
+            room[to] -= len(now)
+            so_far[to] += float(work[samples[now]].sum())
+    return [samples[taker == process] for process in range(effective.processes)]

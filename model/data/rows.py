@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.data import others
@@ -107,6 +108,11 @@ class Rows:
     def lengths(self) -> NDArray[np.int64]:
         """int64 (n,): characters of each sample's texts."""
         return np.asarray(self.column("characters").combine_chunks(), np.int64)
+
+    def work(self) -> NDArray[np.float64]:
+        """float64 (n,): about how much there is to do for each sample: its texts and its masks, each kind in parts of its mean."""
+        masks = np.asarray(pc.list_value_length(self.column("spans")).combine_chunks().fill_null(0), np.float64)
+        return sum((one / max(one.mean(), 1e-9) for one in (self.lengths().astype(np.float64), masks)), np.zeros(len(self)))
 
 
 def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:

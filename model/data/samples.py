@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from model.plum.errors import ModelError
 from model.plum.rendering import Turn
 from partonomy_data import masks
-from partonomy_data.errors import MaskError
 from partonomy_data.photographs.places import Photographs
 from partonomy_data.photographs.views import View, view_of
 
@@ -62,7 +62,7 @@ def sample_of(row: Mapping[str, Any], photographs: Photographs) -> Sample:
         answer=row["answer"],
         history=tuple(Turn(question, answer) for question, answer in history),
         spans=spans,
-        masks=tuple(view.of(_mask(counts[part], size, name)) for _, _, part in spans),
+        masks=tuple(view.of(mask) for mask in _masks([counts[part] for _, _, part in spans], size, name)),
         choices=tuple(row["texts"]),
         correct=int(row["correct_text"]),
         choices_spans=tuple(
@@ -87,10 +87,14 @@ def with_choices(sample: Sample, most: int, key: tuple[int, int]) -> Sample:
     )
 
 
-def _mask(counts: Sequence[str], size: tuple[int, int], where: str) -> NDArray[np.uint8]:
-    """The union of compressed run-length masks, (h, w)."""
-    try:
-        checked = [masks.from_compressed(one, size, *size) for one in counts]
-        return masks.decode(checked[0] if len(checked) == 1 else masks.union(checked))
-    except MaskError as error:
+def _masks(counts: Sequence[Sequence[str]], size: tuple[int, int], where: str) -> list[NDArray[np.uint8]]:
+    """For each of several parts the union of its compressed run-length masks, (h, w); all are checked at once."""
+    texts = [masks.as_bytes(text) for one in counts for text in one]
+    measured = masks.measure(texts, *(np.full(len(texts), side) for side in size))
+    if measured.errors:
+        error = measured.errors[min(measured.errors)]
         raise ModelError(f"a mask of it can't be used: {error}", where=where) from error
+    checked = [masks.Rle(*size, measured.canonical.get(place, (text, ()))[0]) for place, text in enumerate(texts)]
+    ends = np.cumsum([0, *map(len, counts)]).tolist()
+    several = [checked[start:end] for start, end in itertools.pairwise(ends)]
+    return [masks.decode(one[0] if len(one) == 1 else masks.union(one)) for one in several]

@@ -50,7 +50,7 @@ class Feed:
         self._config, self._effective, self._seed, self._process = config, effective, seed, process
         self._threads = threads
         self._used = self._kept(rows, config, seed)
-        self._lengths, self._views = rows.lengths(), rows.views()
+        self._lengths, self._views, self._work = rows.lengths(), rows.views(), rows.work()
         self.left_out = rows.left_out
         self.per_epoch = order.steps_of(len(self._used), effective)
 
@@ -70,7 +70,13 @@ class Feed:
                 for number in range(start, end):
                     epoch, within = divmod(number, self.per_epoch)
                     samples = order.passes(
-                        self._order(epoch), self._lengths, self._views, within, self._effective, self._process
+                        self._order(epoch),
+                        self._lengths,
+                        self._views,
+                        within,
+                        self._effective,
+                        self._process,
+                        self._work,
                     )
                     ahead.append((number, epoch, [pool.submit(self._collated, one, epoch) for one in samples]))
                     if len(ahead) > 2:

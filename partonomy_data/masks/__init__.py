@@ -5,7 +5,7 @@ They are made from whatever sources write, checked and measured in bulk, and com
 
 from partonomy_data.masks.algebra import area, areas, box, containment, equal, intersection, iou, union
 from partonomy_data.masks.encoding import Encoded, encode, encode_many
-from partonomy_data.masks.guard import Measured, from_compressed, measure
+from partonomy_data.masks.guard import Measured, as_bytes, from_compressed, measure
 from partonomy_data.masks.outlines import to_svg_path
 from partonomy_data.masks.polygons import from_polygons
 from partonomy_data.masks.rle import Rle, RleJson, Segmentation, decode, from_bitmap, from_counts, to_json
@@ -20,6 +20,7 @@ __all__ = [
     "Segmentation",
     "area",
     "areas",
+    "as_bytes",
     "box",
     "containment",
     "decode",

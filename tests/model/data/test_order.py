@@ -86,8 +86,8 @@ def test_processes_share_a_step_without_overlap_whatever_their_number(
         ]
         assert [len(one) for one in dealt] == [times] * processes
         assert sorted(np.concatenate([piece for one in dealt for piece in one]).tolist()) == sorted(alone[step])
-        widths = sorted((int(lengths[piece].min()), int(lengths[piece].max())) for one in dealt for piece in one)
-        assert all(before[1] <= after[0] for before, after in itertools.pairwise(widths))
+        rounds = [lengths[np.concatenate(pieces)] for pieces in zip(*dealt, strict=True)]
+        assert all(before.max() <= after.min() for before, after in itertools.pairwise(rounds))
 
 
 def test_a_batch_that_does_not_come_out_even_is_refused() -> None:
@@ -106,3 +106,29 @@ def test_questions_of_a_view_stay_together_when_a_step_is_cut_into_passes(seed: 
     for step in range(2):
         for one in order.passes(shuffled, lengths, views, step, Effective(60, 5)):
             assert len(set(views[one])) == 1
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_processes_that_wait_for_each_other_have_about_the_same_work(together: int) -> None:
+    n, effective = 960, Effective(16, 8, 2)
+    rng = np.random.default_rng(5)
+    lengths, work = rng.integers(50, 400, n), rng.lognormal(0, 0.6, n)
+    views = np.arange(n) // together
+    shuffled = order.epoch_order(views, 1, 0, together)
+    aside, apart = [], []
+    for step in range(n // 16):
+        given = shuffled, lengths, views, step, effective
+        first, second = (order.passes(*given, process, work)[0] for process in (0, 1))
+        mean = work[np.concatenate([first, second])].sum() / 2
+        aside.append(max(work[first].sum(), work[second].sum()) / mean - 1)
+        apart.append(len(set(views[first]) & set(views[second])))
+    assert np.mean(aside) < (0.03 if together == 1 else 0.08)
+    # A step's ends may cut views, but few are cut between processes.
+    assert np.mean(apart) < 1
+
+
+def test_a_view_that_no_process_has_room_for_is_cut() -> None:
+    views, lengths = np.array([0, 0, 0, 0, 0, 1]), np.ones(6, np.int64)
+    dealt = [order.passes(np.arange(6), lengths, views, 0, Effective(6, 3, 2), process) for process in (0, 1)]
+    assert [len(piece) for one in dealt for piece in one] == [3, 3]
+    assert sorted(np.concatenate([piece for one in dealt for piece in one]).tolist()) == list(range(6))
