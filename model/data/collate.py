@@ -19,6 +19,8 @@ from model.plum.model import Plum
 from model.plum.pictures import Placement
 from model.plum.renaming import Renamer
 from model.plum.rendering import Prompt, Rendered
+from model.plum.rewording import reworded
+from model.plum.span_extractor import SpanExtractorConfig
 
 
 @dataclass
@@ -57,7 +59,8 @@ class Collator:
         self._longest = min(longest or plum.backbone.longest, plum.backbone.longest)
         self._embedding = embedding
         self._with_choices = plum.config.losses.choice > 0
-        self._renamed = plum.config.spans.renamed if learning and plum.extractor is not None else 0.0
+        spans = plum.config.spans if learning and plum.extractor is not None else SpanExtractorConfig()
+        self._renamed, self._reworded = spans.renamed, spans.reworded
         self._renamer = Renamer(plum.backbone.renderer.tokenizer) if self._renamed else None
 
     def __call__(self, samples: Sequence[Sample]) -> Collated:
@@ -90,22 +93,41 @@ class Collator:
         batch = self._batch(used, rendered, spans, seen)
         if self._with_choices:
             batch = replace(batch, choices=_choices(prompts, choices, used))
-        if self._renamer is not None:
-            batch = replace(batch, renamed=self._rename(self._renamer, used, rendered, spans))
+        if self._renamed or self._reworded:
+            batch = replace(batch, renamed=self._said_otherwise(used, prompts, rendered, spans))
         return Collated(batch, left_out)
 
-    def _rename(
-        self, renamer: Renamer, used: list[Sample], rendered: list[Rendered], spans: list[list[bio.Span]]
+    def _said_otherwise(
+        self, used: list[Sample], prompts: list[Prompt], rendered: list[Rendered], spans: list[list[bio.Span]]
     ) -> Renamed | None:
         """Drawn by a sample's id and its choices, which change from epoch to epoch where they are drawn."""
-        of, made = [], []
-        for number, (sample, one, found) in enumerate(zip(used, rendered, spans, strict=True)):
+        of: list[int] = []
+        texts: list[Rendered] = []
+        of_texts: list[list[bio.Span]] = []
+        for number, (sample, prompt, one, found) in enumerate(zip(used, prompts, rendered, spans, strict=True)):
             key = hashlib.sha256(repr(("renamed", sample.sample_id, sample.choices)).encode()).digest()
             rng = np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], np.uint64)))
-            if found and rng.random() < self._renamed:
-                of.append(number)
-                made.append(renamer.renamed(one, found, rng))
-        return Renamed(tuple(made), torch.tensor(of)) if made else None
+            rename, reword = rng.random() < self._renamed, rng.random() < self._reworded
+            if not found or not (rename or reword):
+                continue
+            text, own = self._in_another_sentence(prompt, one, found, rng) if reword else (one, found)
+            if rename and self._renamer is not None:
+                text = self._renamer.renamed(text, own, rng)
+            of.append(number)
+            texts.append(text)
+            of_texts.append(own)
+        return Renamed(tuple(texts), torch.tensor(of), padded_tags(texts, of_texts)) if texts else None
+
+    def _in_another_sentence(
+        self, prompt: Prompt, one: Rendered, spans: list[bio.Span], rng: np.random.Generator
+    ) -> tuple[Rendered, list[bio.Span]]:
+        """The answer's own where the other would be too long, or can't be tokenized apart."""
+        text, places = reworded([one.answer[span.start : span.end] for span in spans], rng)
+        try:
+            found = self._whole(prompt, text)
+            return found, bio.tokens_of(text, found.offsets, places)
+        except TextError:
+            return one, spans
 
     def _see(self, sample: Sample) -> _Seen:
         pixels, placement = pictures.prepare(sample.view.image, self._sam)

@@ -110,9 +110,11 @@ class Rows:
         return np.asarray(self.column("characters").combine_chunks(), np.int64)
 
     def work(self) -> NDArray[np.float64]:
-        """float64 (n,): about how much there is to do for each sample: its texts and its masks, each kind in parts of its mean."""
+        """float64 (n,): about how much there is to do for each sample: texts and masks, each in parts of its mean."""
         masks = np.asarray(pc.list_value_length(self.column("spans")).combine_chunks().fill_null(0), np.float64)
-        return sum((one / max(one.mean(), 1e-9) for one in (self.lengths().astype(np.float64), masks)), np.zeros(len(self)))
+        return sum(
+            (one / max(one.mean(), 1e-9) for one in (self.lengths().astype(np.float64), masks)), np.zeros(len(self))
+        )
 
 
 def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:

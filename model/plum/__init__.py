@@ -26,6 +26,7 @@ decoding        the masks of answers, step by step
 reading         what is the same for all texts about a photograph is read once
 scoring         the likelihood of answers
 renaming        other words in the place of names, to learn tags from
+rewording       other sentences around names, to learn tags from
 model           the whole: a step of training
 grounding       a choice held against the photograph, by the masks of its parts
 answering       the whole: an answer generated, choices scored, spans segmented

@@ -264,9 +264,11 @@ def _tagged(plum: Plum, said: Sequence[_Said], states: Tensor) -> list[list[bio.
     lengths = torch.tensor([len(one.states) for one in said], device=states.device)
     mask = torch.arange(states.shape[1], device=states.device) < lengths[:, None]
     scores = plum.extractor(states, mask).log_softmax(-1).float().cpu().numpy()
-    return [
-        bio.spans_of(bio.best_tags(scores[n, : len(one.states)]), one.text, one.offsets) for n, one in enumerate(said)
-    ]
+    found = []
+    for own, one in zip(scores, said, strict=True):
+        within = bio.within_words(one.text, one.offsets) if plum.config.spans.whole_words else None
+        found.append(bio.spans_of(bio.best_tags(own[: len(one.states)], within), one.text, one.offsets))
+    return found
 
 
 def _marked(text: str, offsets: Offsets) -> list[bio.Span]:

@@ -59,12 +59,14 @@ class Choices:
 
 @dataclass(frozen=True)
 class Renamed:
-    """K of N answers with other words in the place of names, of as many tokens: see `renaming`."""
+    """K of N answers with other words in the place of names, or other sentences around them: see `renaming` and `rewording`."""
 
     rendered: tuple[Rendered, ...]
     """K."""
     of: Tensor
-    """int64 (K,): which answer each is."""
+    """int64 (K,): which answer each was."""
+    tags: Tensor
+    """int64 (K, A'): tags of their tokens, O in the padding."""
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,11 @@ class Batch:
             for name in ("pixels", "picture_of", "spans", "tags", "targets", "valid")
         }
         if self.choices is not None:
-            there = replace(self.choices, of=self.choices.of.to(device), correct=self.choices.correct.to(device))
-            moved["choices"] = there
+            moved["choices"] = replace(
+                self.choices, of=self.choices.of.to(device), correct=self.choices.correct.to(device)
+            )
         if self.renamed is not None:
-            moved["renamed"] = replace(self.renamed, of=self.renamed.of.to(device))
+            moved["renamed"] = replace(self.renamed, of=self.renamed.of.to(device), tags=self.renamed.tags.to(device))
         return replace(self, **moved)
 
 
@@ -125,11 +128,12 @@ def counts(batches: Sequence[Batch], span_weights: Sequence[float]) -> Mapping[s
     found = dict.fromkeys(TERMS, 0.0)
     for batch in batches:
         found["lm"] += sum(one.n_answer + 1 for one in batch.rendered)
-        again = [] if batch.renamed is None else batch.renamed.of.tolist()
-        for number in (*range(len(batch.rendered)), *again):
-            one = batch.rendered[number]
-            tags = batch.tags[number, : one.n_answer].cpu().numpy()
-            found["span"] += float(np.asarray(span_weights)[tags].sum())
+        tagged = [(batch.rendered, batch.tags)]
+        if batch.renamed is not None:
+            tagged.append((batch.renamed.rendered, batch.renamed.tags))
+        for texts, tags in tagged:
+            for one, own in zip(texts, tags.cpu().numpy(), strict=True):
+                found["span"] += float(np.asarray(span_weights)[own[: one.n_answer]].sum())
         if batch.choices is not None:
             found["choice"] += int((torch.bincount(batch.choices.of) > 1).sum())
         for term in ("overlap", "bce", "kl", "patches"):

@@ -25,6 +25,9 @@ N_TAGS: Final = 3
 #: What follows what: [from, to]. Only an I after an O is barred.
 _ADMITTED: Final = np.array([[True, True, False], [True, True, True], [True, True, True]])
 
+#: The same within a word: O goes on as O, and a span with an I.
+_WHOLE: Final = np.array([[True, False, False], [False, False, True], [False, False, True]])
+
 
 @dataclass(frozen=True)
 class Span:
@@ -68,10 +71,20 @@ def tags_of(spans: Sequence[Span], n_tokens: int) -> npt.NDArray[np.int64]:
     return tags
 
 
-def best_tags(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+def within_words(text: str, offsets: Offsets) -> npt.NDArray[np.bool_]:
+    """bool (n,): which tokens go on with the word of the token before, where all but letters and digits parts words."""
+    found = np.zeros(len(offsets), bool)
+    for place in range(1, len(offsets)):
+        start = int(offsets[place, 0])
+        found[place] = start < offsets[place - 1, 1] or text[max(start - 1, 0) : start + 1].isalnum()
+    return found
+
+
+def best_tags(scores: npt.NDArray[np.floating], within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
     """int64 (n,): the valid sequence of tags with the greatest sum of `scores` (n, 3), by Viterbi (1967).
 
-    Of equal ones, the sequence whose last tags come first in the order O, B, I.
+    `within` bool (n,): tokens that go on with a word (`within_words`), at which no span may begin or have ended; so a word is
+    tagged whole, by all of its tokens. Of equal sequences, the one whose last tags come first in the order O, B, I.
     """
     n = len(scores)
     if not n:
@@ -80,7 +93,8 @@ def best_tags(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     best = np.where([True, True, False], values[0], -np.inf)
     came_from = np.zeros((n, N_TAGS), np.int64)
     for place in range(1, n):
-        ways = np.where(_ADMITTED, best[:, None], -np.inf)
+        admitted = _WHOLE if within is not None and within[place] else _ADMITTED
+        ways = np.where(admitted, best[:, None], -np.inf)
         came_from[place] = ways.argmax(0)
         best = ways.max(0) + values[place]
     tags = np.zeros(n, np.int64)

@@ -68,6 +68,9 @@ class PlumConfig:
                 "the loss `choice` reads choices without `[SEG]` tokens, which is not what this model writes",
                 mend="Set losses.choice to 0",
             )
+        for name in ("renamed", "reworded"):
+            if not 0 <= (share := getattr(self.spans, name)) <= 1:
+                raise ModelError(f"spans.{name} is a share of answers, and can't be {share}", mend="Set it from 0 to 1")
         if self.grounding and self.marking == "seg_token":
             raise ModelError(
                 "choices of a model with `[SEG]` tokens are by likelihood alone", mend="Set grounding to 0"

@@ -97,9 +97,9 @@ class Plum(nn.Module):
             logits = self.extractor(tokens, answers)
             sums["span"] = losses.spans(logits[answers], batch.tags[answers], self.tag_weights)
             if batch.renamed is not None:
-                also, tags = answers[batch.renamed.of], batch.tags[batch.renamed.of]
+                also = scoring.masks_of(batch.renamed.rendered, states.device)[1]
                 logits = self.extractor(renamed[:, 1:], also)
-                sums["span"] = sums["span"] + losses.spans(logits[also], tags[also], self.tag_weights)
+                sums["span"] = sums["span"] + losses.spans(logits[also], batch.renamed.tags[also], self.tag_weights)
         if not len(batch.spans):
             return sums
         where = (batch.spans.row, batch.spans.first, batch.spans.last)
@@ -150,7 +150,8 @@ class Plum(nn.Module):
         shown = Shown(batch.pictures, features, torch.cat([batch.picture_of, batch.picture_of[also.of]]).tolist())
         found = read(self.backbone, rows, shown, until=until)
         windows = scoring.windows(found.states, several, found.skipped)
-        return windows[: len(batch.rendered)], windows[len(batch.rendered) :]
+        n = len(batch.rendered)
+        return scoring.fitted(windows[:n], batch.rendered), scoring.fitted(windows[n:], also.rendered)
 
     def _chosen(self, batch: Batch, choices: Choices, features: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Both kinds of windows, and the listwise loss: each answer is one of its question's choices, and read as such."""
@@ -158,12 +159,14 @@ class Plum(nn.Module):
         texts, of = (*choices.rendered, *also.rendered), (*choices.of.tolist(), *also.of.tolist())
         shown = Shown(batch.pictures, features, batch.picture_of.tolist())
         found = scoring.read_answers(self.backbone, choices.prompts, shown, texts, of)
-        scores = scoring.likelihoods_of(self.backbone, found[:n], choices.rendered)
-        longest = 1 + max(one.n_answer for one in batch.rendered)
-        states, renamed = found[choices.correct, :longest], found[n:, :longest]
+        states, renamed = (
+            scoring.fitted(found[choices.correct], batch.rendered),
+            scoring.fitted(found[n:], also.rendered),
+        )
+        scores = scoring.likelihoods_of(self.backbone, scoring.fitted(found[:n], choices.rendered), choices.rendered)
         return states, renamed, losses.listwise(scores, choices.of, choices.correct)
 
 
 def _renamed(batch: Batch) -> Renamed:
     """Those of a batch; none where it has none."""
-    return batch.renamed or Renamed((), batch.picture_of[:0])
+    return batch.renamed or Renamed((), batch.picture_of[:0], batch.tags[:0])

@@ -2,6 +2,7 @@
 
 A small language model that reads the same few hundred names again and again learns them by heart: on a drawn world it tagged all
 of these, and not one "bell", which training had held out. Where any word may stand in a name's place, only the sentence tells.
+(But then each word that is new to it is a name, in new sentences too: see `rewording`.)
 
 Each token of a name becomes another of the vocabulary of its own kind, one that begins a word or one that goes on with it, the
 same wherever it comes in the answer. So tokens stay as many as they were, and so do their tags. Nothing but the tags is learned

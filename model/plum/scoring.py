@@ -66,6 +66,11 @@ def windows(states: Tensor, rendered: Sequence[Rendered], skipped: Tensor | None
     return states.gather(1, places[..., None].expand(-1, -1, states.shape[-1]))
 
 
+def fitted(states: Tensor, rendered: Sequence[Rendered]) -> Tensor:
+    """Windows (N, 1 + A, hidden) of some of the answers of wider ones, as wide as theirs need."""
+    return states[:, : 1 + max((one.n_answer for one in rendered), default=0)]
+
+
 def masks_of(rendered: Sequence[Rendered], device: torch.device) -> tuple[Tensor, Tensor]:
     """In a window: bool (N, 1 + A), what predicts a token of the answer or its end; bool (N, A), the answer's tokens."""
     lengths = torch.tensor([one.n_answer for one in rendered], device=device)

@@ -30,6 +30,11 @@ class SpanExtractorConfig:
     dropout: float = 0.1
     renamed: float = 0.0
     """Beside the paper's: the share of answers that it also learns from with other words in the place of names (`renaming`)."""
+    reworded: float = 0.0
+    """Beside the paper's: the share that it also learns from in another English sentence (`rewording`). Those drawn for both are
+    read once, with both."""
+    whole_words: bool = False
+    """Beside the paper's: spans begin and end at words' edges; for writing that parts words by blanks or signs."""
 
 
 class SpanExtractor(nn.Module):

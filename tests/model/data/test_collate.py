@@ -1,4 +1,4 @@
-"""Which answers of a batch are also learned from with other words in the place of names."""
+"""Which answers of a batch are also learned from with other words in the place of names, or in other sentences."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from model.data.collate import Collator
 from model.data.rows import Rows
 from model.data.samples import Sample, sample_of, with_choices
+from model.plum import bio
 from model.plum.batch import Batch
 from model.plum.losses import LossConfig
 from model.plum.span_extractor import SpanExtractorConfig
@@ -26,8 +28,10 @@ def twenty(samples: Rows, shown: Photographs) -> list[Sample]:
 
 @pytest.fixture(scope="module")
 def batch_of(folder_of: Callable[[str], Path]) -> Callable[..., Batch]:
-    def made(samples: list[Sample], share: float, *, learning: bool = True, marking: str = "tags") -> Batch:
-        spans = SpanExtractorConfig(heads=4, feed_forward=32, renamed=share)
+    def made(
+        samples: list[Sample], share: float, *, reworded: float = 0.0, learning: bool = True, marking: str = "tags"
+    ) -> Batch:
+        spans = SpanExtractorConfig(heads=4, feed_forward=32, renamed=share, reworded=reworded)
         plum = fresh(folder_of("llava"), spans=spans, marking=marking, losses=LossConfig(kl=0))
         batch = Collator(plum, learning=learning)(samples).batch
         assert batch is not None
@@ -64,3 +68,32 @@ def test_nothing_is_measured_by_them(twenty: list[Sample], batch_of: Callable[..
     assert batch_of(twenty, 1.0, marking="seg_token").renamed is None
     assert batch_of([replace(one, spans=(), masks=()) for one in twenty], 1.0).renamed is None
     assert torch.equal(batch_of(twenty, 1.0).tags, batch_of(twenty, 0.0).tags)
+
+
+def test_other_sentences_have_the_same_names_and_tags_of_their_own(
+    twenty: list[Sample], batch_of: Callable[..., Batch]
+) -> None:
+    batch = batch_of(twenty, 0.0, reworded=1.0)
+    assert batch.renamed is not None
+    assert batch.renamed.of.tolist() == [number for number, sample in enumerate(twenty) if sample.spans]
+    for one, number, tags in zip(batch.renamed.rendered, batch.renamed.of.tolist(), batch.renamed.tags, strict=True):
+        sample = twenty[number]
+        assert one.answer != sample.answer
+        found = bio.spans_of(tags[: one.n_answer].tolist(), one.answer, one.offsets)
+        names = [sample.answer[start:end] for start, end, _ in sample.spans]
+        assert [one.answer[span.start : span.end].lower() for span in found] == [name.lower() for name in names]
+        assert not tags[one.n_answer :].any()
+
+
+def test_an_answer_that_is_drawn_for_both_has_other_words_in_another_sentence(
+    twenty: list[Sample], batch_of: Callable[..., Batch]
+) -> None:
+    both, alone = (batch_of(twenty, share, reworded=1.0).renamed for share in (1.0, 0.0))
+    assert both is not None
+    assert alone is not None
+    assert torch.equal(both.tags, alone.tags)
+    for one, other, tags in zip(both.rendered, alone.rendered, both.tags, strict=True):
+        assert one.answer == other.answer
+        changed = np.flatnonzero(np.array(one.answer_ids) != np.array(other.answer_ids))
+        assert set(changed.tolist()) <= set(torch.nonzero(tags).flatten().tolist())
+        assert len(changed)

@@ -20,6 +20,7 @@ from model.plum.errors import ModelError, TextError
 from model.plum.losses import LossConfig
 from model.plum.model import Plum
 from model.plum.rendering import Turn
+from model.plum.span_extractor import SpanExtractorConfig
 from tests.model.plum.tiny import PHOTOGRAPHS, QUESTION, TOLD, Told, batch_of, fresh, trained
 
 TEXT, SPANS = "It has a front wheel, and a tail.", [(9, 20), (28, 32)]
@@ -305,3 +306,25 @@ def test_the_letters_of_a_seg_token_written_one_by_one_count_as_one() -> None:
     offsets = np.array([[0, 2], [2, 5], [5, 7], [7, 10], [10, 12]], np.int64)
     found = answering._marked("a[SEG][SEG]b", offsets)
     assert [(one.first, one.last, one.start, one.end) for one in found] == [(0, 2, 1, 6), (2, 4, 6, 11)]
+
+
+@torch.no_grad()
+def test_with_whole_words_no_word_is_tagged_by_half(family: str, folder_of: Callable[[str], Path]) -> None:
+    """Of a model that knows nothing yet, whose tags are all over the place."""
+    texts = ["Unquestionably, the handlebar's windscreen-wiper, the airscrew and the smokestack."] * 2 + [TEXT]
+    cut = {}
+    for whole in (False, True):
+        plum = trained(folder_of(family), spans=SpanExtractorConfig(heads=4, whole_words=whole))
+        looks = answering.look(plum, PHOTOGRAPHS)
+        asked = [Asked(looks[0], QUESTION), Asked(looks[1], "Which?"), Asked(looks[0], "Parts?")]
+        found = answering.segment_spans(plum, asked, texts)
+        edges = [
+            one.text[max(edge - 1, 0) : edge + 1]
+            for one in found
+            for named in one.named
+            for edge in (named.start, named.end)
+        ]
+        cut[whole] = sum(len(edge) == 2 and edge.isalnum() for edge in edges)
+        assert edges
+    assert cut[False]
+    assert not cut[True]

@@ -113,6 +113,36 @@ def test_the_best_tags_are_the_best_of_all_valid_sequences(scores: list[tuple[in
     assert tuple(found.tolist()) == min(best, key=lambda tags: tags[::-1])
 
 
+@given(st.lists(st.tuples(*[st.integers(-3, 3)] * 3, st.booleans()), min_size=1, max_size=7))
+def test_the_best_tags_of_whole_words_are_the_best_of_those_that_cut_none(
+    scores: list[tuple[int, int, int, bool]],
+) -> None:
+    within = np.array([False, *(one[3] for one in scores[1:])])
+    values = np.array([one[:3] for one in scores], np.float64)
+
+    def whole(tags: tuple[int, ...]) -> bool:
+        steps = zip(tags[:-1], tags[1:], within[1:], strict=True)
+        return all((before == O) == (tag == O) and tag != B for before, tag, inside in steps if inside)
+
+    every = [tags for tags in product((O, B, I), repeat=len(scores)) if valid(tags) and whole(tags)]
+    totals = [values[np.arange(len(tags)), list(tags)].sum() for tags in every]
+    best = [tags for tags, total in zip(every, totals, strict=True) if total == max(totals)]
+    assert tuple(bio.best_tags(values, within).tolist()) == min(best, key=lambda tags: tags[::-1])
+
+
+def test_tokens_within_words_are_those_that_no_blank_or_sign_parts_from_the_one_before() -> None:
+    text = "The seat-back's 2nd 🦅."
+    pieces = ["The", " se", "at", "-", "back", "'", "s", " 2", "nd", " 🦅", ".", "."]
+    offsets, place = [], 0
+    for piece in pieces[:-1]:
+        offsets.append([place, place + len(piece)])
+        place += len(piece)
+    offsets.append(offsets[-1])  # a further byte of the same character
+    found = bio.within_words(text, np.array(offsets, np.int64))
+    assert [piece for piece, inside in zip(pieces, found, strict=True) if inside] == ["at", "nd", "."]
+    assert bio.within_words("", np.zeros((0, 2), np.int64)).shape == (0,)
+
+
 def test_tags_of_blanks_alone_and_inner_ones_without_a_first_make_no_span() -> None:
     offsets = np.array([[0, 1], [1, 3], [3, 4]], np.int64)
     assert bio.spans_of([I, O, I], "a b ", offsets) == []

@@ -1,4 +1,4 @@
-"""Other words in the place of names: what changes of an answer, and what a step learns from it."""
+"""Other words in the place of names, and other sentences: what changes of an answer, and what a step learns from it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from model.plum import bio, losses
-from model.plum.batch import Batch, Renamed, counts
+from model.plum.batch import Batch, Renamed, counts, padded_tags
+from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
 from model.plum.model import Plum
 from model.plum.renaming import Renamer
-from tests.model.plum.tiny import TOLD, batch_of, trained
+from model.plum.span_extractor import SpanExtractorConfig
+from tests.model.plum.tiny import QUESTION, TOLD, batch_of, trained
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,17 @@ def spans_in(batch: Batch) -> list[list[bio.Span]]:
 
 
 def with_renamed(plum: Plum, batch: Batch) -> Batch:
-    renamer, rng = Renamer(plum.backbone.renderer.tokenizer), np.random.default_rng(3)
+    """All that name parts, with other words; the first of them also as a text that is longer than any of the batch."""
+    renderer, rng = plum.backbone.renderer, np.random.default_rng(3)
+    renamer = Renamer(renderer.tokenizer)
     of = [number for number, spans in enumerate(spans_in(batch)) if spans]
-    made = [renamer.renamed(batch.rendered[number], spans_in(batch)[number], rng) for number in of]
-    return replace(batch, renamed=Renamed(tuple(made), torch.tensor(of)))
+    tagged = [spans_in(batch)[number] for number in of]
+    made = [renamer.renamed(batch.rendered[number], spans, rng) for number, spans in zip(of, tagged, strict=True)]
+    text = "If one looks closely, there would be a wing " + "here, and there " * 6 + "too."
+    prompt = renderer.prompt(batch.pictures[int(batch.picture_of[of[0]])].replacement, QUESTION)
+    made.append(renderer.answered(prompt, text))
+    tagged.append(bio.tokens_of(text, made[-1].offsets, [(39, 43)]))
+    return replace(batch, renamed=Renamed(tuple(made), torch.tensor([*of, of[0]]), padded_tags(made, tagged)))
 
 
 def test_words_of_names_change_and_nothing_else(plum: Plum) -> None:
@@ -80,12 +89,12 @@ def test_only_the_tags_are_learned_from_it(plum: Plum, choices: bool) -> None:
     # Each renamed answer read by itself.
     wanted = float(alone["span"])
     assert plum.extractor is not None
-    for one, number in zip(batch.renamed.rendered, batch.renamed.of.tolist(), strict=True):
+    for one, number, tags in zip(batch.renamed.rendered, batch.renamed.of.tolist(), batch.renamed.tags, strict=True):
         picture = plain.pictures[int(plain.picture_of[number])]
         states = plum.backbone.states(plum.backbone.texts([one.ids], [picture]), plum.backbone.features([picture]))
         answer = states[:, one.n_prompt : one.n_prompt + one.n_answer]
         logits = plum.extractor(answer, torch.ones(answer.shape[:2], dtype=torch.bool))
-        wanted += float(losses.spans(logits[0], plain.tags[number, : one.n_answer], plum.tag_weights))
+        wanted += float(losses.spans(logits[0], tags[: one.n_answer], plum.tag_weights))
     assert float(both["span"]) == pytest.approx(wanted, rel=1e-4)
 
 
@@ -94,9 +103,12 @@ def test_their_tokens_count_as_other_answers_do(plum: Plum) -> None:
     batch = with_renamed(plum, plain)
     weights = (1.0, 2.0, 3.0)
     alone, both = counts([plain], weights), counts([batch], weights)
-    # All but one of the answers name parts.
-    again = counts([plain], weights)["span"] - plain.rendered[1].n_answer
-    assert both["span"] == pytest.approx(alone["span"] + again)
+    assert batch.renamed is not None
+    # All but one of the answers name parts; and of the longer text one token is a name's.
+    longer = batch.renamed.rendered[-1].n_answer + int((batch.renamed.tags[-1] > 0).sum())
+    assert int((batch.renamed.tags[-1] == bio.B).sum()) == 1
+    extra = longer + int((batch.renamed.tags[-1] == bio.I).sum())
+    assert both["span"] == pytest.approx(2 * alone["span"] - plain.rendered[1].n_answer + extra)
     assert {term: both[term] for term in both if term != "span"} == {t: alone[t] for t in alone if t != "span"}
     assert batch.to(torch.device("cpu")).renamed == batch.renamed
 
@@ -109,3 +121,10 @@ def test_a_vocabulary_that_does_not_tell_where_words_begin_is_refused() -> None:
     tokenizer: Any = Letters()
     with pytest.raises(ModelError, match=r"vocabulary of Letters doesn't tell.*Set spans.renamed to 0"):
         Renamer(tokenizer)
+
+
+@pytest.mark.parametrize("name", ["renamed", "reworded"])
+def test_a_share_that_is_none_is_refused(name: str) -> None:
+    spans = replace(SpanExtractorConfig(), **{name: 1.5})  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=rf"spans.{name} is a share of answers, and can't be 1.5. Set it from 0 to 1"):
+        PlumConfig(backbone="any", spans=spans).checked()

@@ -57,7 +57,7 @@ def small(backbone: Path, *, steps: int = 6, **more: Any) -> TrainingConfig:
         model=PlumConfig(
             backbone=str(backbone),
             sam="random",
-            spans=SpanExtractorConfig(heads=4, renamed=0.5),
+            spans=SpanExtractorConfig(heads=4, renamed=0.5, reworded=0.5, whole_words=True),
             losses=more.pop("losses", LossConfig()),
         ),
         optimisation=OptimisationConfig(**{**optimisation, **more.pop("optimisation", {})}),
