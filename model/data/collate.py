@@ -121,8 +121,9 @@ class Collator:
     def _in_another_sentence(
         self, prompt: Prompt, one: Rendered, spans: list[bio.Span], rng: np.random.Generator
     ) -> tuple[Rendered, list[bio.Span]]:
-        """The answer's own where the other would be too long, or can't be tokenized apart."""
-        text, places = reworded([one.answer[span.start : span.end] for span in spans], rng)
+        """With some of the names, in their order. The answer's own sentence where the other can't be told or is too long."""
+        drawn = np.sort(rng.permutation(len(spans))[: rng.integers(1, len(spans) + 1)])
+        text, places = reworded([one.answer[spans[n].start : spans[n].end] for n in drawn.tolist()], rng)
         try:
             found = self._whole(prompt, text)
             return found, bio.tokens_of(text, found.offsets, places)

@@ -2,7 +2,8 @@
 
 A small language model hears a few dozen wordings of answers in its fine-tuning, and no others: what a new one says beside the
 names is as unheard to it as a new name. So answers are also read in English sentences that are put together from the pieces
-below, of which there are some hundred thousand.
+below, some hundred thousand of them. Few names are as likely as many: an answer that names one part is as rare in training as it
+is common among the differences of things.
 """
 
 from __future__ import annotations

@@ -70,19 +70,23 @@ def test_nothing_is_measured_by_them(twenty: list[Sample], batch_of: Callable[..
     assert torch.equal(batch_of(twenty, 1.0).tags, batch_of(twenty, 0.0).tags)
 
 
-def test_other_sentences_have_the_same_names_and_tags_of_their_own(
+def test_other_sentences_have_some_of_the_names_and_tags_of_their_own(
     twenty: list[Sample], batch_of: Callable[..., Batch]
 ) -> None:
     batch = batch_of(twenty, 0.0, reworded=1.0)
+    shares = set()
     assert batch.renamed is not None
     assert batch.renamed.of.tolist() == [number for number, sample in enumerate(twenty) if sample.spans]
     for one, number, tags in zip(batch.renamed.rendered, batch.renamed.of.tolist(), batch.renamed.tags, strict=True):
         sample = twenty[number]
         assert one.answer != sample.answer
         found = bio.spans_of(tags[: one.n_answer].tolist(), one.answer, one.offsets)
-        names = [sample.answer[start:end] for start, end, _ in sample.spans]
-        assert [one.answer[span.start : span.end].lower() for span in found] == [name.lower() for name in names]
+        names = iter([sample.answer[start:end].lower() for start, end, _ in sample.spans])
+        assert found
+        assert all(one.answer[span.start : span.end].lower() in names for span in found)  # in their order
         assert not tags[one.n_answer :].any()
+        shares.add(len(found) / len(sample.spans))
+    assert len(shares) > 2
 
 
 def test_an_answer_that_is_drawn_for_both_has_other_words_in_another_sentence(
