@@ -111,10 +111,12 @@ class Rows:
 
     def work(self) -> NDArray[np.float64]:
         """float64 (n,): about how much there is to do for each sample: texts and masks, each in parts of its mean."""
-        masks = np.asarray(pc.list_value_length(self.column("spans")).combine_chunks().fill_null(0), np.float64)
-        return sum(
-            (one / max(one.mean(), 1e-9) for one in (self.lengths().astype(np.float64), masks)), np.zeros(len(self))
-        )
+        # File by file: a list of spans has another type in other data than in the store's.
+        counted = [pc.list_value_length(batch["spans"]).fill_null(0) for batch in self._batches]
+        masks = np.concatenate([np.zeros(0), *(np.asarray(one, np.float64) for one in counted)])
+        texts = self.lengths().astype(np.float64)
+        work: NDArray[np.float64] = texts / max(float(texts.mean()), 1e-9) + masks / max(float(masks.mean()), 1e-9)
+        return work
 
 
 def prepare(store: Store, config: DataConfig, folder: Path) -> Rows:
