@@ -18,7 +18,7 @@ SOURCES: Final = "SELECT DISTINCT source FROM pictured ORDER BY 1"
 SPLITS: Final = "SELECT DISTINCT split FROM pictured WHERE split IS NOT NULL ORDER BY 1"
 _QUESTIONS: Final = (
     "SELECT question_id, object_id, question_type, question, object_category, split, balanced, verified FROM asked "
-    "WHERE n IN (SELECT n FROM asked_of WHERE prefix = ?) AND image_id = ? ORDER BY n LIMIT 200"
+    "WHERE prefix = ? AND image_id = ? ORDER BY n LIMIT 200"
 )
 _ATTRIBUTES: Final = (
     "SELECT annotation_id, string_agg(attribute, ', ' ORDER BY attribute_type, attribute) AS attributes FROM attributes "

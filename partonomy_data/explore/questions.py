@@ -16,16 +16,12 @@ from partonomy_data.explore.photographs import names_of
 from partonomy_data.explore.rendering import PageError, Site
 from partonomy_data.explore.spelling import spelled
 from partonomy_data.explore.taxonomy import CATEGORIES, PARTS
+from partonomy_data.provenance.lookups import Lookups
 
-#: Characters of an id that the questions have in common that are asked together.
-UNIT: Final = len("qst_") + 12
 _FACETS: Final = "SELECT DISTINCT {0} AS name FROM asked WHERE {0} IS NOT NULL ORDER BY 1"
 _COLUMNS: Final = (
     "n, question_id, image_id, question_type, split, source, balanced, verified, question, object_category"
 )
-#: All that are asked together are read at once: choices, as nested columns, are what takes time.
-_TOGETHER: Final = "SELECT * FROM questions WHERE question_id >= ? AND question_id < ? ORDER BY question_id"
-_MASKS: Final = "SELECT * FROM question_masks WHERE question_id = ? ORDER BY part_category"
 YES_NO: Final = {"yes": True, "no": False}
 
 
@@ -64,7 +60,7 @@ def router(site: Site) -> APIRouter:
             request, opened, "question.html", title=row["question"], row=row, image=image,
             object=next((one for one in objects if one["object_id"] == row["object_id"]), None),
             choices=[spelled(choice["text"], choice["spans"], hues) for choice in row["choices"]],
-            shapes=drawing.part_shapes(mine, hues), hues=hues, masks=opened.rows(_MASKS, [id]),
+            shapes=drawing.part_shapes(mine, hues), hues=hues, masks=Lookups(opened.store).named_in(id),
             outlines=drawing.object_shapes([one for one in objects if one["object_id"] == row["object_id"]]),
             sisters=sisters(opened, row, together), models=opened.models,
         )  # fmt: skip
@@ -102,8 +98,8 @@ def facet(opened: Opened, column: str) -> list[str]:
 
 def asked(opened: Opened, question_id: str) -> tuple[Row, list[Row]]:
     """A question's row, and those of all that are asked with it. Raises PageError if there is none of that id."""
-    unit = question_id[:UNIT]
-    rows = opened.rows(_TOGETHER, [unit, f"{unit}g"]) if len(question_id) > UNIT else []
+    # At once, as choices, which are nested columns, are what takes time.
+    rows = Lookups(opened.store).asked_with(question_id)
     for row in rows:
         if row["question_id"] == question_id:
             return row, rows

@@ -26,7 +26,7 @@ def question(rows: Lookups, row: Row) -> dict[str, Any]:
     """A question: its choices and how each was made, what words it, and what its truth rests on."""
     image = rows.one("images", "image_id", row["image_id"])
     thing = rows.one("objects", "object_id", row["object_id"])
-    named = rows.rows("SELECT * FROM question_masks WHERE question_id = $1 ORDER BY part_category", row["question_id"])
+    named = rows.named_in(row["question_id"])
     parts = rows.parts([part_id for one in named for part_id in one["part_ids"]])
     offered = {part for choice in row["choices"] for part in choice["parts"]}
     offered |= {one["contrast_part"] for one in named if one["contrast_part"]}
@@ -61,7 +61,8 @@ def question(rows: Lookups, row: Row) -> dict[str, Any]:
 
 
 def _together(rows: Lookups, row: Row) -> dict[str, Any]:
-    others = rows.asked_together(row["question_id"])
+    asked = rows.asked_with(row["question_id"], ["group_id", "block_id"])
+    others = [one for one in asked if one["question_id"] != row["question_id"]]
     group, block = row["group_id"], row["block_id"]
     return {
         "block_id": block,

@@ -30,6 +30,9 @@ class Lookups:
 
     def one(self, table: str, key: str, value: str) -> Row | None:
         """The row of `table` whose `key` is `value`, None if there is none; instead of a mask its size and bytes."""
+        if table == "questions":
+            found = self.between(table, value, f"{value}\0")
+            return found[0] if found else None
         columns = _MASK if table in ("objects", "parts") else "*"
         found = self.rows(f"SELECT {columns} FROM {table} WHERE {key} = $1 LIMIT 1", value)
         return found[0] if found else None
@@ -57,16 +60,20 @@ class Lookups:
         )
         return {row["part_id"]: row for row in found}
 
-    def asked_together(self, question_id: str) -> list[Row]:
-        """The questions whose ids begin as this one's does, without it: all that share its group or block are there."""
+    def between(self, table: str, first: str, before: str, columns: Sequence[str] | None = None) -> list[Row]:
+        """The rows whose id is `first` or after it, and before `before`, as dictionaries."""
+        found: list[Row] = self.store.between(table, first, before, columns).to_pylist()
+        return found
+
+    def named_in(self, question_id: str) -> list[Row]:
+        """The parts that a question names, each with the ids of its masks, by name."""
+        found = self.between("question_masks", question_id, f"{question_id}\0")
+        return sorted(found, key=lambda one: str(one["part_category"]))
+
+    def asked_with(self, question_id: str, columns: Sequence[str] | None = None) -> list[Row]:
+        """The questions whose ids begin as this one's does, it among them: all that share its group or block are there."""
         unit = question_id[: len("qst_") + 12]
-        return self.rows(
-            "SELECT question_id, group_id, block_id FROM questions "
-            "WHERE question_id >= $1 AND question_id < $2 AND question_id <> $3 ORDER BY question_id",
-            unit,
-            unit + _AFTER_HEX,
-            question_id,
-        )
+        return self.between("questions", unit, unit + _AFTER_HEX, columns) if len(question_id) > len(unit) else []
 
     def relations(self, parts: Iterable[str]) -> list[Row]:
         """What is known of every two of these part names."""

@@ -148,6 +148,16 @@ def conformed(rows: pa.Table, name: str) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=target)
 
 
+def filled(rows: pa.Table, name: str) -> pa.Table:
+    """`rows` as a file of table `name` gives them, with nulls for the columns that a file of an older schema lacks."""
+    target = written_schema(name)
+    has = set(rows.column_names)
+    columns = [rows[one.name] if one.name in has else pa.nulls(rows.num_rows, one.type) for one in target]
+    return pa.Table.from_arrays(
+        columns, schema=pa.schema([one if one.name in has else one.with_nullable(True) for one in target])
+    )
+
+
 def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
     """The column in one chunk and of another type. Raises one of Arrow's errors if that can't be."""
     chunk = column.combine_chunks()

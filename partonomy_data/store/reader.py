@@ -18,7 +18,9 @@ from partonomy_data.store.layout import Layout
 from partonomy_data.store.lock import Lock
 from partonomy_data.store.manifest import Manifest
 from partonomy_data.store.pointer import require_current
+from partonomy_data.store.points import Points
 from partonomy_data.store.remote.address import Address, address_of
+from schemas.tables import TABLES
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -44,6 +46,7 @@ class Store:
         self._lock = lock
         self._limits = limits
         self._folder = Layout(root).version(version.version)
+        self._points: dict[str, Points] = {}
         self._files = catalog.files_of(root, version)
         selects = catalog.views(root, version)
         paths = [path for files in self._files.values() for path in files]
@@ -133,6 +136,39 @@ class Store:
         wanted = [("split", "=", split), ("question_type", "=", question_type)]
         filters = [condition for condition in wanted if condition[2] is not None]
         return self.table("questions", columns, filters or None)
+
+    def between(self, table: str, first: str, before: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of a table whose id (its first key) is `first` or after it, and before `before`, sorted by it.
+
+        Ids of what belongs together begin alike, and files are sorted by id, so that this takes about as long in the largest
+        store as in a small one; `columns` are read beside the id. Raises StoreError if there is no such table or column, its
+        rows have no id, or a file can't be read.
+        """
+        key, wanted = self._key(table), self._columns(table, columns)
+        try:
+            if table not in self._points:
+                self._points[table] = Points(self.files(table), key)
+            known = self._points[table].columns
+            rows = self._points[table].between(first, before, [one for one in wanted if one in known])
+        except (pa.ArrowException, OSError) as error:
+            raise manifest.damaged(self.version, self.root, f"table {table} ({str(error).splitlines()[0]})") from error
+        return parquet.filled(rows, table).select(wanted)
+
+    def _key(self, table: str) -> str:
+        """The column that a table is sorted by. Raises StoreError if there is no such table."""
+        if table not in TABLES:
+            raise StoreError(f"there is no table {table!r}", mend=f"The tables are {', '.join(sorted(TABLES))}")
+        if not TABLES[table].key:
+            raise StoreError(f"the rows of table {table} have no id", mend="Use table() or sql()")
+        return TABLES[table].key[0]
+
+    def _columns(self, table: str, columns: Sequence[str] | None) -> list[str]:
+        """All columns of a table; or those named, and its id. Raises StoreError for one that it hasn't."""
+        every = TABLES[table].schema().names
+        unknown = sorted(set(columns or ()) - set(every))
+        if unknown:
+            raise StoreError(f"table {table} has no column {unknown[0]!r}", mend=f"It has {', '.join(every)}")
+        return every if columns is None else [one for one in every if one in {self._key(table), *columns}]
 
     def mask(self, annotation_id: str) -> NDArray[np.uint8]:
         """The mask of a part or an object, by its id: uint8 zeros and ones, shape (h, w).

@@ -14,6 +14,7 @@ import partonomy_data
 from partonomy_data.explore.opening import Opened
 from partonomy_data.explore.paging import Where, numbered, page
 from partonomy_data.explore.questions import filtered, spelled
+from partonomy_data.ids import image_prefix
 from tests.explore.crawling import Page
 
 NONE = dict.fromkeys(("type", "split", "source", "category", "part", "balanced", "verified"), "")
@@ -66,6 +67,15 @@ def test_back_again_is_where_one_came_from(opened: Opened, start: int, size: int
     further = page(opened, "n", "asked", Where(), after=here.after, size=size)
     if further.before is not None:
         assert page(opened, "n", "asked", Where(), before=further.before, size=size).rows == here.rows
+
+
+def test_questions_about_one_photograph_lie_together_in_the_order_of_their_ids(opened: Opened) -> None:
+    rows = opened.rows("SELECT n, prefix, question_id, image_id FROM asked ORDER BY n")
+    assert [row["n"] for row in rows] == list(range(1, len(rows) + 1))
+    assert all(int(image_prefix(row["image_id"]), 16) == row["prefix"] for row in rows)
+    assert rows == sorted(rows, key=lambda row: (row["prefix"], row["question_id"]))
+    stored = opened.rows("SELECT n FROM asked")
+    assert [row["n"] for row in stored] == list(range(1, len(rows) + 1)), "on disk, too"
 
 
 def test_the_first_page_has_none_before_it_and_the_last_none_after(opened: Opened) -> None:

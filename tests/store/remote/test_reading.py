@@ -75,6 +75,20 @@ def test_questions_and_masks_are_alike(both: tuple[Store, Store]) -> None:
             store.mask("prt_none")
 
 
+def test_rows_by_id_are_alike(both: tuple[Store, Store]) -> None:
+    there, here = both
+    for name, told in TABLES.items():
+        if told.key:
+            whole = here.between(name, "", "\U0010ffff")
+            assert there.between(name, "", "\U0010ffff").equals(whole), name
+            assert whole.num_rows == here.table(name).num_rows
+    some = "questions", "qst_0", "qst_1", ["question"]
+    assert there.between(*some).equals(here.between(*some))
+    for store in both:
+        with pytest.raises(StoreError, match="no column 'name'"):
+            store.between("parts", "", "z", ["name"])
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -202,7 +216,9 @@ def test_a_version_of_an_older_schema_reads_nulls_for_what_it_lacks(remote: Remo
     with partonomy_data.open(remote.address) as there, partonomy_data.open(folder, version) as here:
         for name in ("images", "parts"):
             assert there.sql(f"SELECT * FROM {name}").fetchall() == here.sql(f"SELECT * FROM {name}").fetchall()
+            assert there.between(name, "", "z").to_pylist() == here.between(name, "", "z").to_pylist()
         assert there.sql("SELECT DISTINCT repairs FROM parts").fetchall() == [(None,)]
+        assert set(here.between("parts", "", "z", ["repairs"])["repairs"].to_pylist()) == {None}
 
 
 def test_a_file_that_a_prune_took_is_told_in_one_line(remote: Remote) -> None:
