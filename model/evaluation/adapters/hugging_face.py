@@ -156,7 +156,7 @@ def loaded(name: str, longest: int, dtype: DType = "float32") -> tuple[TextModel
     likeness.check(backbone, f"{PREFIX}{name}")
     kept = (Path(name).absolute().name if Path(name).is_dir() else name).removeprefix("shipped:")
     plain = "".join(one if one in _PLAIN else "-" for one in kept)
-    return TextModel(f"hf-{plain}", backbone, longest), _digest(folder)
+    return TextModel(f"hf-{plain}", backbone, longest), digest(folder)
 
 
 def folder_of(name: str) -> Path:
@@ -178,15 +178,15 @@ def folder_of(name: str) -> Path:
         ) from error
 
 
-def _digest(folder: Path) -> str:
+def digest(folder: Path) -> str:
     """Of a model's settings as they are, and its other files by name, size and time."""
-    digest = hashlib.sha256()
+    made = hashlib.sha256()
     for path in sorted(one for one in folder.iterdir() if one.is_file()):
         about = path.stat()
-        digest.update(f"{path.name} {about.st_size} {about.st_mtime_ns}\n".encode())
+        made.update(f"{path.name} {about.st_size} {about.st_mtime_ns}\n".encode())
         if path.suffix == ".json" and about.st_size < 1 << 20:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+            made.update(path.read_bytes())
+    return made.hexdigest()
 
 
 def _there(made: T | ModelError, one: Asked) -> T:

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from model.evaluation.adapters.hugging_face import TextModel
 from model.evaluation.asking import Asked
 from model.evaluation.general.config import PLACE, GeneralConfig
+from model.evaluation.general.kept import Kept, Said
 from model.evaluation.general.reading import LeftOut, Question
 from model.plum.errors import ModelError
 
@@ -31,14 +32,29 @@ class Answered:
     """Why it couldn't."""
 
 
-def ask(model: TextModel, rows: Iterable[Question | LeftOut], config: GeneralConfig) -> Iterator[Answered | LeftOut]:
-    """Every row once, in some order: its answer; or why it is left out, where its photograph can't be read too."""
+def ask(
+    model: TextModel, rows: Iterable[Question | LeftOut], config: GeneralConfig, kept: Kept
+) -> Iterator[Answered | LeftOut]:
+    """Every row once, in some order: its answer; or why it is left out, where its photograph can't be read too.
+
+    What was said before is in `kept`, and not asked again; the rest is kept there as soon as it is said.
+    """
     given = iter(rows)
     while ahead := list(islice(given, _AHEAD)):
         yield from (row for row in ahead if isinstance(row, LeftOut))
-        questions = sorted((row for row in ahead if isinstance(row, Question)), key=lambda one: one.image)
-        for start in range(0, len(questions), config.at_once):
-            yield from _batch(model, questions[start : start + config.at_once], config)
+        new: list[Question] = []
+        for one in (row for row in ahead if isinstance(row, Question)):
+            if (said := kept[one.question_id]) is None:
+                new.append(one)
+            else:
+                yield Answered(one, said.text, said.refused)
+        new.sort(key=lambda one: one.image)
+        for start in range(0, len(new), config.at_once):
+            made = list(_batch(model, new[start : start + config.at_once], config))
+            kept.add(
+                [Said(one.question.question_id, one.text, one.refused) for one in made if isinstance(one, Answered)]
+            )
+            yield from made
 
 
 def _batch(model: TextModel, questions: list[Question], config: GeneralConfig) -> Iterator[Answered | LeftOut]:

@@ -12,6 +12,7 @@ from model.evaluation.adapters.hugging_face import TextModel
 from model.evaluation.answers import EvaluationError
 from model.evaluation.general import reading, saying
 from model.evaluation.general.asking import Answered, ask
+from model.evaluation.general.kept import Kept, key
 from model.evaluation.general.measuring import Sums, differences
 from model.evaluation.general.reading import Format, LeftOut, Question
 from model.evaluation.general.saying import Outcome
@@ -51,26 +52,31 @@ def evaluate(
 ) -> Done:
     """Asks a model, and another to compare it with, the questions of `pope:FILE`, `textvqa:FILE` or `gqa:FILE`.
 
-    Models are trained PLUMs, which are asked as language models without masks, or `hf:NAME`. `told` hears a model's name and how
-    many rows are done. Raises ModelError, and EvaluationError if no question can be scored.
+    Models are trained PLUMs, which are asked as language models without masks, or `hf:NAME`. A run that was killed goes on where
+    it was. `told` hears a model's name and how many rows are done. Raises ModelError, and EvaluationError if no question can be
+    scored.
     """
     layout, asks, limit = Layout(root.expanduser().absolute()), config.general.checked(), config.predictions.limit
     form, path = reading.parsed(general)
     names = (model,) if against is None else (model, against)
-    for name in names:  # all of them, before the first is asked for hours
+    for name in names:  # all of them, the file and the photographs' folder, before the first is asked for hours
         _folder(layout, name)
-    kept = reading.chosen(reading.read(form, path, images), limit, asks.seed)
+    next(reading.read(form, path, images), None)
+    chosen = reading.chosen(reading.read(form, path, images), limit, asks.seed)
     folder = layout.runs / new_run_id() / "general"
     called: list[str] = []
     found: list[Sums] = []
+    said: set[Path] = set()
     for number, name in enumerate(names, 1):
         loaded = load(layout, name, config)
-        if number == 1:
-            folder.mkdir(parents=True)
+        about = key(loaded.name, hugging_face.digest(_folder(layout, name)), form, path, images, asks, config.dtype)
+        place = layout.work / "general" / f"{about}.jsonl"
+        said.add(place)
         sums = Sums(form)
-        rows = _kept(reading.read(form, path, images), kept, sums)
+        answered = ask(loaded, _within(reading.read(form, path, images), chosen, sums), asks, Kept(place))
+        folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"answers-{number}.jsonl").open("w", encoding="utf-8") as file:
-            for row in ask(loaded, rows, asks):
+            for row in answered:
                 file.write(f"{_line(form, row, sums.add(row))}\n")
                 if told is not None and sums.rows % _TELL == 0:
                     told(loaded.name, sums.rows)
@@ -87,6 +93,8 @@ def evaluate(
     )  # fmt: skip
     files.write_text(folder / "general.json", json.dumps(saying.data(outcome), indent=2, ensure_ascii=False) + "\n")
     files.write_text(folder / "general.md", saying.markdown(outcome))
+    for one in said:
+        one.unlink()
     return Done(outcome, folder)
 
 
@@ -105,10 +113,12 @@ def _folder(layout: Layout, name: str) -> Path:
     return folder_of(layout, name, "; or name hf:NAME. Others can't be asked a general set")
 
 
-def _kept(rows: Iterator[Question | LeftOut], kept: frozenset[str] | None, sums: Sums) -> Iterator[Question | LeftOut]:
+def _within(
+    rows: Iterator[Question | LeftOut], chosen: frozenset[str] | None, sums: Sums
+) -> Iterator[Question | LeftOut]:
     """Without the questions beyond the limit, which are counted."""
     for row in rows:
-        if isinstance(row, Question) and kept is not None and row.question_id not in kept:
+        if isinstance(row, Question) and chosen is not None and row.question_id not in chosen:
             sums.rows += 1
             sums.over += 1
         else:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from model.evaluation.asking import Asked
 from model.evaluation.general import asking, job
 from model.evaluation.general.asking import Answered, ask
 from model.evaluation.general.config import GeneralConfig
+from model.evaluation.general.kept import Kept, key
 from model.evaluation.general.reading import LeftOut, Question, read
 from model.evaluation.job import EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
@@ -178,10 +183,13 @@ def model(backbone: str, tmp_path_factory: pytest.TempPathFactory) -> TextModel:
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 8])
-def test_however_many_are_asked_together_all_get_the_same_answers(at_once: int, model: TextModel, world: Path) -> None:
+def test_however_many_are_asked_together_all_get_the_same_answers(
+    at_once: int, model: TextModel, world: Path, tmp_path: Path
+) -> None:
     rows = list(read("pope", world / "pope.json", world / "images"))
     config = GeneralConfig(prompt=PROMPT, at_once=at_once)
-    found = {one.question.question_id: one.text for one in ask(model, rows, config) if isinstance(one, Answered)}
+    made = ask(model, rows, config, Kept(tmp_path / "kept"))
+    found = {one.question.question_id: one.text for one in made if isinstance(one, Answered)}
     for row in rows:
         if isinstance(row, Question) and row.image.name != "broken.png":
             with Image.open(row.image) as file:
@@ -194,13 +202,14 @@ def test_however_many_are_asked_together_all_get_the_same_answers(at_once: int, 
 
 
 def test_a_photograph_is_opened_once_in_a_batch_and_those_that_belong_together_are(
-    model: TextModel, world: Path, monkeypatch: pytest.MonkeyPatch
+    model: TextModel, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
     once = asking._opened
     monkeypatch.setattr(asking, "_opened", lambda path: opened.append(path.name) or once(path))
     rows = list(read("pope", world / "pope.json", world / "images"))
-    made = list(ask(model, iter(rows), GeneralConfig(prompt=PROMPT, longest=1, at_once=5)))
+    config = GeneralConfig(prompt=PROMPT, longest=1, at_once=5)
+    made = list(ask(model, iter(rows), config, Kept(tmp_path / "kept")))
     assert len(made) == 14
     assert opened == ["a.png", "b.png", "broken.png"], "five of one, five of the other"
     assert [one.why for one in made if isinstance(one, LeftOut)].count("unreadable photograph") == 1
@@ -214,7 +223,8 @@ def test_a_turned_photograph_is_shown_upright(
     PHOTOGRAPHS[1].save(tmp_path / "turned.jpg", exif=exif)
     shown: list[tuple[int, int]] = []
     monkeypatch.setattr(TextModel, "answers", lambda _, asked: [shown.append(one.image.size) or "" for one in asked])
-    list(ask(model, [Question("1", tmp_path / "turned.jpg", "?", ("yes",))], CONFIG.general))
+    turned = Question("1", tmp_path / "turned.jpg", "?", ("yes",))
+    list(ask(model, [turned], CONFIG.general, Kept(tmp_path / "kept")))
     assert shown == [PHOTOGRAPHS[1].size[::-1]]
 
 
@@ -225,7 +235,75 @@ def test_a_model_that_is_not_there_is_told_before_the_other_is_asked(
     for other in ("hf:nobody/nothing", "plum-none", "random", "api:gpt-4o"):
         with pytest.raises(ModelError, match=r"local cache|there is no such model.*or name hf:NAME"):
             job.evaluate(tmp_path, backbone, f"pope:{world / 'pope.json'}", world / "images", CONFIG, against=other)
+    for given, images in ((world / "none.json", world / "images"), (world / "pope.json", world / "none")):
+        with pytest.raises(ModelError, match=r"(?i)no such f"):
+            job.evaluate(tmp_path, backbone, f"pope:{given}", images, CONFIG)
     assert not (tmp_path / "runs").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from model.evaluation.general import job
+from model.evaluation.general.kept import Kept
+from tests.model.evaluation.general.test_general_job import CONFIG
+
+written = Kept._write
+
+
+def killed(self: Kept, text: str) -> None:
+    if len(self) >= 6:  # in the middle of the third batch's lines
+        text = text[: len(text) // 2]
+        written(self, text)
+        os.kill(os.getpid(), signal.SIGKILL)
+    written(self, text)
+
+
+Kept._write = killed
+root, model, world = sys.argv[1:]
+job.evaluate(Path(root), model, f"pope:{world}/pope.json", Path(world) / "images", CONFIG)
+"""
+
+
+def test_a_run_that_is_killed_asks_nothing_twice_and_comes_to_the_same(
+    world: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, tmp_path, backbone, world], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    asked: list[str] = []
+    answers = TextModel.answers
+    monkeypatch.setattr(
+        TextModel,
+        "answers",
+        lambda model, given: asked.extend(one.question_id for one in given) or answers(model, given),
+    )
+    given = f"pope:{world / 'pope.json'}", world / "images", CONFIG
+    made = job.evaluate(tmp_path, backbone, *given)
+    gone_on = set(asked)
+    whole = job.evaluate(tmp_path / "other", backbone, *given)
+    everything = set(asked[len(gone_on) :])
+    assert len(everything) == 10
+    assert 0 < len(gone_on) <= 4, "six were said, and at least a whole line of the third batch may have been"
+    assert gone_on < everything
+
+    def by_row(folder: Path) -> list[str]:
+        return sorted((folder / "answers-1.jsonl").read_text().splitlines())
+
+    assert by_row(made.folder) == by_row(whole.folder)
+    assert repr(made.outcome.rows) == repr(whole.outcome.rows), "of which some are no numbers"
+    assert not list((tmp_path / "work" / "general").iterdir()), "it is done: nothing is left to go on with"
+
+
+@pytest.mark.parametrize("other", [{"longest": 5}, {"prompt": "{question} Say it."}])
+def test_other_settings_do_not_go_on_with_what_was_said(other: dict[str, Any], world: Path, tmp_path: Path) -> None:
+    given = "pope", world / "pope.json", world / "images"
+    same = key("hf-x", "abc", *given, CONFIG.general, "float32")
+    assert key("hf-x", "abc", *given, replace(CONFIG.general, at_once=1), "float32") == same
+    assert key("hf-x", "abc", *given, replace(CONFIG.general, **other), "float32") != same
+    assert key("hf-x", "abd", *given, CONFIG.general, "float32") != same
+    assert key("hf-x", "abc", *given, CONFIG.general, "bfloat16") != same
+    (tmp_path / "pope.json").write_bytes((world / "pope.json").read_bytes() + b"\n")
+    assert key("hf-x", "abc", "pope", tmp_path / "pope.json", world / "images", CONFIG.general, "float32") != same
 
 
 def test_a_set_of_which_nothing_can_be_asked_is_told(world: Path, backbone: str, tmp_path: Path) -> None:
