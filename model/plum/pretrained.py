@@ -52,17 +52,31 @@ def load(name: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
 
 
 def from_config(folder: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    """A model of the sizes that a folder's config.json names, its weights yet to be set, and its processor. Raises ModelError."""
+    """A model of the sizes that a folder's config.json names, and its processor. Raises ModelError.
+
+    Its weights are whatever is in memory, and yet to be set: to draw 13 billion numbers, only to overwrite them, takes minutes.
+    """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
     _check_name(folder)
     try:
         with quiet():
             config = AutoConfig.from_pretrained(folder)
-            lmm = AutoModelForImageTextToText.from_config(config, dtype=dtype, attn_implementation="sdpa")  # type: ignore[no-untyped-call]
+            with undrawn():
+                lmm = AutoModelForImageTextToText.from_config(config, dtype=dtype, attn_implementation="sdpa")  # type: ignore[no-untyped-call]
+            lmm.tie_weights()
             return lmm, _processor(folder)
     except _UNUSABLE as error:
         raise _refusal(folder, error) from error
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Modules that are made here get no first weights."""
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        yield
 
 
 @contextmanager

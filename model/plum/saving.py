@@ -120,7 +120,9 @@ def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
         backbone = Backbone(*pretrained.from_config(folder / "backbone", getattr(torch, config.dtype)))
     else:
         backbone = _named_backbone(config)
-    plum = _put_together(config, backbone, sam.build(sam.SamConfig.named(config.sam_size)))
+    with pretrained.undrawn():
+        made = sam.build(sam.SamConfig.named(config.sam_size))
+    plum = _put_together(config, backbone, made)
     if _checksum_of_others(plum, content.whole) != content.backbone_sha256:
         mend = "Name the backbone as it was then"
         raise ModelError("the weights are not those that the model was trained on", where=config.backbone, mend=mend)

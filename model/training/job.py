@@ -73,7 +73,7 @@ def train(
             # An answer without spans gives the mask decoder nothing to learn.
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
         )
-        _refuse_cut_matrices(config, accelerator)
+        _refuse_cut_weights(accelerator.distributed_type)
         with warnings.catch_warnings():
             # Gradients of convolutions channel by channel, which torch lays out in another way than it expects: a small copy.
             warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides", UserWarning)
@@ -110,16 +110,12 @@ def _is_there(root: Path, config: TrainingConfig, version: str | None, out: Path
     return (folder / "config.json").exists()
 
 
-def _refuse_cut_matrices(config: TrainingConfig, accelerator: Accelerator) -> None:
-    """Raises ModelError where a process holds pieces of matrices, and Muon would need them whole."""
-    kind = accelerator.distributed_type
-    if config.optimisation.hidden_learning_rate is not None and kind in (
-        DistributedType.FSDP,
-        DistributedType.DEEPSPEED,
-    ):
+def _refuse_cut_weights(kind: DistributedType) -> None:
+    """Raises ModelError where each process holds pieces of the weights: none of them could write a checkpoint, or the model."""
+    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED):
         raise ModelError(
-            f"optimisation.hidden_learning_rate asks for Muon, which needs whole matrices; {kind.value} cuts them",
-            mend="Leave it out",
+            f"accelerate is told to cut the weights over processes ({kind.value}), and checkpoints of pieces aren't written",
+            mend="Choose several GPUs without it by `accelerate config`; `--dry-run` says what each has to hold",
         )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from model.plum import answering, saving
+from model.plum import answering, pretrained, saving
 from model.plum.answering import Asked
 from model.plum.config import TrainableConfig
 from model.plum.errors import ModelError
@@ -147,6 +148,25 @@ def test_building_and_loading_print_nothing(
         saving.save_pretrained(fresh(folder_of("qwen"), marking=marking), tmp_path / marking, ORIGIN)
         saving.from_pretrained(tmp_path / marking)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("family", ["llava", "qwen", "idefics"])
+def test_no_weights_are_drawn_only_to_be_overwritten(
+    folder_of: Callable[[str], Path], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    for name in ("normal_", "uniform_", "trunc_normal_"):
+        for place in (torch.Tensor, nn.init):
+            if (drawing := getattr(place, name, None)) is not None:
+                monkeypatch.setattr(
+                    place,
+                    name,
+                    lambda one, *how, made=drawing, **more: drawn.append(one.numel()) or made(one, *how, **more),
+                )
+    pretrained.from_config(folder_of(family), torch.float32)
+    assert drawn == []
+    nn.Linear(3, 2)
+    assert drawn, "elsewhere they are drawn"
 
 
 def test_a_model_of_another_schema_of_the_data_is_refused_unless_it_is_meant(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator, DistributedType
 from safetensors.torch import load_file
 
 from model import settings
@@ -108,3 +109,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
     found = checkpoints.latest(tmp_path / ".model.run" / "checkpoints")
     assert found is not None
     assert all(torch.isfinite(one).all() for one in found.state()["weights"].values())
+
+
+@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
+def test_a_run_whose_checkpoints_would_be_pieces_is_refused_before_it_begins(
+    root: Path, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: DistributedType
+) -> None:
+    # Accelerate cuts weights on accelerators alone, so this machine's is told that it does.
+    monkeypatch.setattr(Accelerator, "distributed_type", property(lambda _: kind))
+    with pytest.raises(ModelError, match=rf"cut the weights over processes \({kind.value}\).*`accelerate config`"):
+        job.train(root, small(backbone, steps=1), out=tmp_path / "model", quiet=True)
+    assert not (tmp_path / "model").exists()
