@@ -62,7 +62,7 @@ class Size:
 SIZES: Final = {
     "smallest": Size(32, 2, 4, 32, 8, 32, 1, "tiny", 128, batch=2, at_once=2, steps=1, warm_up=False),
     "tiny": Size(256, 6, 8, 112, 8, 128, 4, "tiny", 128, batch=8, at_once=4, steps=3, warm_up=True),
-    "medium": Size(768, 12, 12, 224, 14, 384, 8, "vit_b", 512, batch=6, at_once=6, steps=1, warm_up=False),
+    "medium": Size(768, 12, 12, 224, 14, 384, 8, "vit_b", 512, batch=6, at_once=6, steps=1, warm_up=True),
 }
 
 

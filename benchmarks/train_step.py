@@ -3,7 +3,7 @@
     python benchmarks/train_step.py [--size tiny|medium] [--root STORE] [--threads N]
 
 The questions are those of the small demo world, which is drawn and built first (or of the store that `--root` names); the
-models have random weights (benchmarks/made_up_model.py). `tiny` takes some three minutes on two cores, `medium` some ten.
+models have random weights (benchmarks/made_up_model.py). `tiny` takes some three minutes on two cores, `medium` some fifteen.
 Both ways have the same weights, samples and optimiser, and no dropout. Making batches (photographs opened and prepared, texts
 rendered) is in neither.
 
