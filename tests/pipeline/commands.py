@@ -145,6 +145,8 @@ class Commands:
         """
         self._count += 1
         out = f"{self._count:04d}"
+        for kind in (".out", ".err"):  # which a command that is killed at once hasn't made yet
+            (self._folder / f"{out}{kind}").touch()
         request = [[str(one) for one in arguments], out, at, largest]
         self._requests.write(json.dumps(request).encode() + b"\n")
         self._requests.flush()
