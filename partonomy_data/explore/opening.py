@@ -44,10 +44,8 @@ class Opened:
             readable = [path for paths in self._files.values() for path in paths]
             file, self._temporary = index.prepared(root, version, catalog.views(root, listed), readable)
             self._connection = index.connect(file, list(map(str, readable)), memory=MEMORY, threads=THREADS)
-            for table in (
-                "questions",
-                "question_masks",
-            ):  # what the files say of themselves, before the first page asks for it
+            # What the files say of themselves is read now, not when the first page asks for it.
+            for table in ("questions", "question_masks"):
                 self.store.between(table, "", "\0")
         except BaseException:
             self.store.close()
