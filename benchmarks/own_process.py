@@ -23,9 +23,8 @@ def fresh(script: str, job: str, *arguments: Any) -> dict[str, Any]:
 def peak_mb() -> float:
     """The largest resident set of this process so far, in MB of 10⁶ bytes."""
     status = Path("/proc/self/status")
-    if (
-        status.exists()
-    ):  # on Linux `ru_maxrss` also counts what the process was before it became this program: its parent's
+    if status.exists():
+        # On Linux `ru_maxrss` also counts what the process was before it became this program: its parent's.
         held = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(held.split()[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
