@@ -250,10 +250,12 @@ class Client:
         numbers: Mapping[int, str],
         first: bool,
         said: dict[str, Answered[T]],
+        *,
+        whole: bool = True,
     ) -> Mapping[str, Entry]:
         """Keeps what a reply says of its items: answers, which are said then, and what is wrong with the others.
 
-        Returns what is known of them then.
+        Returns what is known of them then. Not `whole`: it holds others too, and is to be judged again.
         """
         assert isinstance(booked.outcome, Reply)
         read = packing.read(brief, {n: by_key[key] for n, key in numbers.items()}, booked.outcome)
@@ -267,7 +269,7 @@ class Client:
         if not first:
             self.ledger.of(brief.purpose).asked_again += len(entries)
         status = "admitted" if good == len(entries) else "partly admitted" if good else "refused"
-        taken = self._store.judge(booked.call_id, status, entries)
+        taken = self._store.judge(booked.call_id, status if whole else "received", entries)
         if not taken:  # another process has answers already, and what is kept is what is said
             return self._store.lookup(list(entries))
         for n, value in read.items():
@@ -279,7 +281,9 @@ class Client:
         """Judges replies that were booked just before an earlier run ended; they are not asked for, nor paid, again."""
         for booked in self._store.unjudged(order):
             numbers = {n: key for n, key in enumerate(booked.items, 1) if key in by_key}
-            self._judge(brief, by_key, booked, numbers, not packing.is_second(booked.request), {})
+            # While some of its items weren't asked for, their answers are still to be found in it.
+            whole = len(numbers) == sum(map(bool, booked.items))
+            self._judge(brief, by_key, booked, numbers, not packing.is_second(booked.request), {}, whole=whole)
 
     def _outcomes(
         self,

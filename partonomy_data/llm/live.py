@@ -271,8 +271,7 @@ class Flight:
         if task.cancelled():
             ended = Ended(_GIVEN_UP)
         elif (error := task.exception()) is not None:
-            if not self._over.done():
-                self._over.set_exception(error)
+            self._fail(error)
             return
         else:
             ended = task.result()
@@ -280,5 +279,14 @@ class Flight:
             self._last = ended
             self._live.give_up(self._tasks)
         self._told += 1
-        self._tell(number, ended.outcome)
+        try:
+            self._tell(number, ended.outcome)
+        except Exception as error:  # noqa: BLE001
+            # An event loop would only print it, and whoever asked would wait for good.
+            self._fail(error)
+            return
         self._look()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._over.done():
+            self._over.set_exception(error)

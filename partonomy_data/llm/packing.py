@@ -18,6 +18,7 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from partonomy_data.llm.brief import Brief, Item
+from partonomy_data.llm.protocol import writable
 from partonomy_data.llm.request import Form, Message, Reply, Request
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -200,6 +201,19 @@ def _entries(text: str) -> Iterator[dict[str, Any]]:
             return
         try:
             entry, at = decoder.raw_decode(text, at)
+            whole = _writable(entry)
         except (ValueError, RecursionError):
             return
-        yield entry
+        yield whole
+
+
+def _writable(value: Any) -> Any:
+    """The same, with all text in it as it can be written: JSON can say half a surrogate pair."""
+    match value:
+        case str():
+            return writable(value)
+        case list():
+            return [_writable(one) for one in value]
+        case dict():
+            return {writable(name): _writable(one) for name, one in value.items()}
+    return value

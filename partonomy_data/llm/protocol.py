@@ -110,8 +110,7 @@ def reply_of(body: dict[str, Any], latency_s: float | None) -> Reply:
     usage = usage if isinstance(usage, dict) else {}
 
     def text(value: object) -> str | None:
-        # Half a surrogate pair can be said in JSON, and written nowhere.
-        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+        return writable(value) if isinstance(value, str) else None
 
     def count(value: object) -> int | None:
         return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
@@ -167,9 +166,14 @@ def complaint_of(body: object) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
+def writable(text: str) -> str:
+    """The text, which stands for half a surrogate pair with a `?`: that can be said in JSON, and written nowhere."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def told(text: str, key: str | None) -> str:
     """What a server said, on one line, of a bearable length, and without the key."""
-    line = " ".join(keys.scrubbed(text, key).split())
+    line = " ".join(keys.scrubbed(writable(text), key).split())
     return line if len(line) <= _MOST_SAID else line[:_MOST_SAID] + "…"
 
 

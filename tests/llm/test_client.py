@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,11 @@ import msgspec
 import pytest
 
 from partonomy_data.errors import UsageError
+from partonomy_data.llm import packing
 from partonomy_data.llm.brief import Answered, Brief, Item, Unanswered
 from partonomy_data.llm.cache import AnswerStore
 from partonomy_data.llm.client import Client
+from partonomy_data.llm.packing import Addressee
 from partonomy_data.llm.request import Failure, Reply, Request
 from partonomy_data.llm.settings import LlmSettings
 from partonomy_data.llm.transport import Outcome, Replay, Transport
@@ -233,3 +236,24 @@ def test_a_run_that_ends_anywhere_pays_for_nothing_twice(
     assert outcomes == expected
     # What came in is in the journal before it is booked.
     assert len(broken.sent) == 6
+
+
+def test_a_reply_that_was_not_judged_keeps_the_answers_that_are_not_asked_for_yet(tmp_path: Path) -> None:
+    with AnswerStore(tmp_path) as store:
+        to = Addressee(SETTINGS.endpoint.rstrip("/"), SETTINGS.model, SETTINGS.form, SETTINGS.seed)
+        said = Reply(text=honest([{"n": n} for n in range(1, 5)], False), finish="stop")
+        store.book(
+            packing.request(brief(), ITEMS[:4], to),
+            said,
+            purpose="judge",
+            items=packing.item_keys(brief(), ITEMS[:4], to),
+            cost_usd=0.1,
+            created_at=datetime.now(UTC),
+        )
+    for some in (ITEMS[:2], ITEMS[1:3], ITEMS[:4], ITEMS[:4]):
+        through = Through()
+        outcomes, _ = ask(tmp_path, through, some)
+        assert all(isinstance(one, Answered) for one in outcomes.values())
+        assert not through.sent
+    with AnswerStore(tmp_path) as store:
+        assert store.unjudged(packing.item_keys(brief(), ITEMS[:4], to)) == []

@@ -80,6 +80,15 @@ def test_an_answer_that_is_of_no_use_is_a_reply_all_the_same(fault: Fault, reply
     assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("code", [400, 200])
+def test_half_a_surrogate_pair_in_a_complaint_keeps_nobody_waiting(code: int) -> None:
+    fault = faulty.body(code, {"error": {"message": "no \ud83d", "code": "odd"}})
+    with ModelServer(echo, faults=script([fault] * 4)) as server:
+        outcome = only(server)
+    assert isinstance(outcome, Failure)
+    assert "no ?" in outcome.reason
+
+
 @pytest.mark.parametrize(
     "fault",
     [

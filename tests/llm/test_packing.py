@@ -125,6 +125,15 @@ def test_a_bad_answer_costs_the_others_nothing(row: dict[str, Any], reason: str)
         assert read[3] == Verdict("yes", "because 3")
 
 
+def test_half_a_surrogate_pair_in_an_answer_can_be_written() -> None:
+    """JSON's escapes can say what no UTF-8 can: unmended, the answer could neither be kept nor ever be judged."""
+    said = r'{"answers": [{"n": 1, "verdict": "yes", "why": "odd \ud83d"}, {"n": 2, "verdict": "\ud83d", "\ude00": ["\ud83d"]}]}'
+    read = packing.read(brief(), ITEMS, reply(said))
+    assert read[1] == Verdict("yes", "odd ?")
+    assert isinstance(read[2], Problem)
+    assert msgspec.json.decode(msgspec.json.encode(read[2].reason)) == read[2].reason
+
+
 def test_the_second_try_shows_what_was_said_and_what_was_wrong() -> None:
     first = packing.request(brief(), list(ITEMS.values()), TO)
     again = packing.second(first, reply("nonsense"), {2: "it has no answer"}, 40)
