@@ -43,7 +43,9 @@ def evidence(placed: Placed, labels: Labels, source: str) -> pa.Table:
     _say_absent(placed, labels, status, why, row)
     for i, key in placed.unclear:
         if i in start_of:
-            at = row(i, labels.part(key).part_category)
+            label = labels.parts.get(key)
+            meant = local[gathered.objects[i].category] if label is None else (label.part_category,)
+            at = [row(i, part) for part in meant]
             status[at], why[at] = _UNKNOWN, _UNANNOTATED
     seen = [
         row(i, labels.part(gathered.parts[j].category).part_category)

@@ -12,7 +12,7 @@ from partonomy_data.ingest.labels import Labels
 from partonomy_data.photographs import inspecting
 from partonomy_data.photographs.inspecting import Inspection
 from partonomy_data.rules import Rule
-from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, Rejected
+from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, RefusedPart, Rejected
 
 RULES = (
     Rule(
@@ -64,6 +64,8 @@ class Gathered:
     part_photo: list[int] = field(default_factory=list)
     part_ids: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    refused: set[tuple[int, RefusedPart]] = field(default_factory=set)
+    """(place of the photograph, part) of the parts that were annotated but went to quarantine."""
     tally: Tally = field(default_factory=Tally)
 
     def reject(self, table: str, row_id: str, rule: str, reason: str, row: object, repairs: Iterable[str] = ()) -> None:
@@ -71,6 +73,10 @@ class Gathered:
         self.rejected.append(
             Rejected(table=table, row_id=row_id, rule=rule, reason=reason, row=row, repairs=tuple(repairs))
         )
+
+    def refuse(self, place: int, part: PartRecord) -> None:
+        """Notes that a part of the photograph at `place` went to quarantine, and so isn't known to be absent."""
+        self.refused.add((place, RefusedPart(part.category, part.object_key)))
 
 
 def gather(
@@ -128,6 +134,7 @@ def _add(
     place = len(gathered.photos)
     gathered.photos.append(photo)
     gathered.inspections.append(inspection)
+    gathered.refused.update((place, part) for part in photo.refused)
     prefix = ids.image_prefix(photo.image_id)
     seen: set[str] = set()
     gone = {thing.key for thing in photo.objects if excluded and ids.object_id(photo.image_id, thing.key) in excluded}
@@ -146,6 +153,7 @@ def _add(
             gathered.reject("parts", f"{photo.image_id}#{part.key}", "excluded", because, part)
             continue
         if _refused("parts", photo, part, own, seen, labels, excluded, gathered):
+            gathered.refuse(place, part)
             continue
         gathered.parts.append(part)
         gathered.part_photo.append(place)

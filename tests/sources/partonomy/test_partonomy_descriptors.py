@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from partonomy_world import AUTHORS, Read, World, rectangle, rle
 
+from partonomy_data.sources.records import RefusedPart
+
 PLANE, PHOTOGRAPH = "airplanes--private", "airplanes--private/1.jpg"
 WINGS = f"{PLANE}--part:wings"
 SIZE = (12, 20)
@@ -183,6 +185,7 @@ def test_a_number_that_is_none_spoils_its_own_mask_only(world: World, read: Read
     world.write_json("descriptor.json", descriptor([instance(PHOTOGRAPH, PLANE, {WINGS: masks})]))
     reading = read(world.root)
     assert list(reading.rules.values()) == ["number_not_finite"]
+    assert reading.photographs[PHOTOGRAPH].refused == [RefusedPart(WINGS)]
     assert len(reading.photographs[PHOTOGRAPH].parts) == 1
 
 
