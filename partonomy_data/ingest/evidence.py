@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from partonomy_data.ingest import unclear
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.ingest.placing import Placed
 
@@ -43,9 +44,7 @@ def evidence(placed: Placed, labels: Labels, source: str) -> pa.Table:
     _say_absent(placed, labels, status, why, row)
     for i, key in placed.unclear:
         if i in start_of:
-            label = labels.parts.get(key)
-            meant = local[gathered.objects[i].category] if label is None else (label.part_category,)
-            at = [row(i, part) for part in meant]
+            at = [row(i, part) for part in unclear.meant(gathered.objects[i].category, key, labels)]
             status[at], why[at] = _UNKNOWN, _UNANNOTATED
     seen = [
         row(i, labels.part(gathered.parts[j].category).part_category)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonomy_data import ids, masks
+from partonomy_data.ingest import unclear
 from partonomy_data.ingest.gather import Gathered
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.masks import Encoded, Rle
@@ -51,8 +52,8 @@ def place(gathered: Gathered, labels: Labels) -> Placed:
     placed = _with_masks(gathered)
     _follow_links(placed, labels)
     _match_others(placed, labels)
-    _note_unclear(placed, labels)
     _complete_objects(placed)
+    unclear.note(placed, labels)
     return placed
 
 
@@ -230,20 +231,6 @@ def _unplaced(placed: Placed, j: int, reason: str) -> None:
     repairs = placed.part_repairs.get(j, ())
     gathered.reject("parts", f"{photo.image_id}#{part.key}", "part_unplaced", reason, part, repairs)
     gathered.refuse(gathered.part_photo[j], part)
-
-
-def _note_unclear(placed: Placed, labels: Labels) -> None:
-    """Notes of which objects the parts in quarantine may be: the linked one; without a link, each of their category."""
-    gathered = placed.gathered
-    objects_of: dict[int, list[int]] = defaultdict(list)
-    if gathered.refused:
-        for i, place_of in enumerate(gathered.object_photo):
-            objects_of[place_of].append(i)
-    for place_of, refused in gathered.refused:
-        label = labels.parts.get(refused.part)
-        fit = [i for i in objects_of[place_of] if label is None or gathered.objects[i].category == label.object_key]
-        linked = [i for i in fit if gathered.objects[i].key == refused.object_key]
-        placed.unclear.update((i, refused.part) for i in linked or fit)
 
 
 def _complete_objects(placed: Placed) -> None:

@@ -23,6 +23,7 @@ DAMAGES: list[tuple[dict[str, Any], str]] = [
     ({}, "excluded"),
 ]
 Told: TypeAlias = dict[tuple[int, str, str], tuple[str, str]]
+Built: TypeAlias = tuple[dict[str, int], Told, set[tuple[int, str]]]
 
 
 def three_mugs(count: int) -> dict[str, Any]:
@@ -60,9 +61,17 @@ def told(root: Path) -> Told:
     }
 
 
+def lacking(root: Path) -> set[tuple[int, str]]:
+    """(photograph, mug) that are said to lack a part which is in quarantine."""
+    with partonomy_data.open(root) as store:
+        sql = "SELECT image_id, source_key FROM objects WHERE list_contains(repairs, 'part_in_quarantine')"
+        rows = store.sql(sql).fetchall()
+    return {(int(image_id[-12:]), f"mug {int(key) % 100}") for image_id, key in rows}
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Told]:
-    """The rule by row in quarantine, and the evidence, of a photograph for each damage."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """How often each rule was applied, the evidence, and who lacks a part, of a photograph for each damage."""
     folder = tmp_path_factory.mktemp("refused")
     data = three_mugs(len(DAMAGES))
     for n, (row, (damage, _)) in enumerate(zip(data["annotations"][4::5], DAMAGES, strict=True), 1):
@@ -75,12 +84,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Tol
     done = partonomy_data.build(folder / "store", config)
     counts = done.counts["paco"]
     assert counts["objects"].quarantined + counts["parts"].quarantined == len(DAMAGES)
-    return dict(done.rules["paco"]), told(folder / "store")
+    return dict(done.rules["paco"]), told(folder / "store"), lacking(folder / "store")
 
 
 @pytest.mark.parametrize("n", range(1, len(DAMAGES) + 1))
-def test_a_part_in_quarantine_is_unknown_in_its_own_object_alone(built: tuple[dict[str, str], Told], n: int) -> None:
-    rules, found = built
+def test_a_part_in_quarantine_is_unknown_in_its_own_object_alone(built: Built, n: int) -> None:
+    rules, found, without = built
+    assert {mug for photograph, mug in without if photograph == n} == {"mug 11"}
+    assert rules["part_in_quarantine"] == len(DAMAGES)
     assert DAMAGES[n - 1][1] in rules
     assert found[n, "mug 11", "handle"][0] == "unknown"
     assert found[n, "mug 12", "handle"] == ("present", "annotated")
@@ -98,3 +109,22 @@ def test_without_a_link_it_is_unknown_in_each_object_that_may_have_it(tmp_path: 
         "mug 12": "present",
         "mug 13": "unknown",
     }
+    assert lacking(tmp_path / "store") == {(1, "mug 11"), (1, "mug 13")}
+
+
+def test_of_an_object_that_lacks_a_part_in_quarantine_no_question_is_asked(tmp_path: Path) -> None:
+    data = three_mugs(12)
+    for n, mug in ((n, mug) for n in range(12) for mug in range(2)):
+        # Every mug with a handle shows its rim too; that of each third photograph's second mug has no mask.
+        key = 100 * (n + 1)
+        mask = [] if n % 3 == 0 and mug else paco.rle(6 + 25 * mug, 6, 10, 4)
+        data["annotations"].append(paco.annotation(key + 31 + mug, n + 1, paco.MUG_RIM, mask, owner=key + 11 + mug))
+    config = BuildConfig(sources={"paco": SourceSetting(str(paco.write(tmp_path / "paco", data)))}, workers=1)
+    partonomy_data.build(tmp_path / "store", config)
+    without = {(n, "mug 12") for n in (1, 4, 7, 10)}
+    assert lacking(tmp_path / "store") == without
+    with partonomy_data.open(tmp_path / "store") as store:
+        sql = "SELECT DISTINCT o.image_id, o.source_key FROM questions JOIN objects o USING (object_id)"
+        asked = {(int(image_id[-12:]), f"mug {int(key) % 100}") for image_id, key in store.sql(sql).fetchall()}
+    assert asked
+    assert not asked & without
