@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonomy_data import ids, masks
-from partonomy_data.ingest import unclear
+from partonomy_data.ingest import excluding, unclear
 from partonomy_data.ingest.gather import Gathered
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.masks import Encoded, Rle
@@ -52,6 +52,7 @@ def place(gathered: Gathered, labels: Labels) -> Placed:
     placed = _with_masks(gathered)
     _follow_links(placed, labels)
     _match_others(placed, labels)
+    excluding.take_out(placed)
     _complete_objects(placed)
     unclear.note(placed, labels)
     return placed
@@ -108,7 +109,9 @@ def _reject_unusable(placed: Placed, encoded: Encoded, drawn: list[int]) -> None
         i = drawn[at] if at < len(drawn) else at - len(drawn)
         record = records[i]
         photo = gathered.photos[place_of[i]]
-        gathered.reject(table, f"{photo.image_id}#{record.key}", error.rule, error.reason, record)
+        # An excluded object goes for that, and once.
+        if table == "parts" or gathered.object_ids[i] not in gathered.excluded:
+            gathered.reject(table, f"{photo.image_id}#{record.key}", error.rule, error.reason, record)
         if at < len(drawn):
             placed.object_origin[i] = "unusable"
         else:
