@@ -181,7 +181,8 @@ PHOTOGRAPHS = (
         "image_moved",
         "repaired",
         "The photograph lies in another folder than `image_path` says.",
-        "If only one photograph has the file name, and it is of the mask's size, it is that one.",
+        "If only one photograph has the file name, in a folder that is no object's, and it is of the mask's size, it is that"
+        " one.",
     ),
     Rule(
         "images_absent",
