@@ -243,17 +243,22 @@ def locate(here: Gallery, image_path: str, folder: str) -> Located:
     return Located(found.name, "", (*absolute, *moved, *alone))
 
 
-_IDENTITIES = (
-    (re.compile(r"\d{12}"), "coco"),
-    (re.compile(r"20\d\d_\d{6}"), "voc"),
-    (re.compile(r"n\d{8}_\d+"), "imagenet"),
+# What a copy's file name adds: the number of a red box, and what keeps names apart in the flat layout.
+_OF_COPIES = r"(?:-\d+)?(?:_[0-9a-f]{8})?"
+_IDENTITIES = tuple(
+    (re.compile(f"({stem}){_OF_COPIES}"), source)
+    for stem, source in ((r"\d{12}", "coco"), (r"20\d\d_\d{6}", "voc"), (r"n\d{8}_\d+", "imagenet"))
 )
 
 
 def identity(name: str) -> str:
-    """`coco/…`, `voc/…`, `imagenet/…` for file names of those datasets (in sets converted from them); else empty."""
+    """`coco/…`, `voc/…`, `imagenet/…` for file names of those datasets (in sets converted from them); else empty.
+
+    A copy, with a red box or with a suffix that keeps its name apart, is the photograph that it was made of.
+    """
     stem = posixpath.splitext(posixpath.basename(name))[0]
-    return next((f"{source}/{stem}" for pattern, source in _IDENTITIES if pattern.fullmatch(stem)), "")
+    found = ((pattern.fullmatch(stem), source) for pattern, source in _IDENTITIES)
+    return next((f"{source}/{copied[1]}" for copied, source in found if copied), "")
 
 
 def most_common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int] | None:

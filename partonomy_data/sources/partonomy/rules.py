@@ -307,7 +307,7 @@ DESCRIPTORS = (
         "red_box_copy_alone",
         "kept",
         "The photograph that a copy with a red box was made from isn't here.",
-        "The copy is kept as a photograph of its own.",
+        "The copy is kept as a photograph of its own, in the split of the one that it shows.",
     ),
     Rule(
         "question_repeat",

@@ -140,6 +140,29 @@ def test_the_size_is_that_of_the_upright_photograph(
     assert reading.repairs["exif_transposed"] == (orientation != 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("000000005802.jpg", "coco/000000005802"),
+        ("modified_images/000000005802-0.jpg", "coco/000000005802"),
+        ("000000005802_1a2b3c4d.jpg", "coco/000000005802"),
+        ("modified_images/000000005802-12_1a2b3c4d.jpg", "coco/000000005802"),
+        ("2008_000003.png", "voc/2008_000003"),
+        ("2008_000003-1.jpg", "voc/2008_000003"),
+        ("n02099601_1.JPEG", "imagenet/n02099601_1"),
+        ("n02099601_1-0.JPEG", "imagenet/n02099601_1"),
+        ("n02099601_12345678.JPEG", "imagenet/n02099601_12345678"),
+        ("n02099601_1_1a2b3c4d.JPEG", "imagenet/n02099601_1"),
+        ("000000005802-a.jpg", ""),
+        ("0000000058021.jpg", ""),
+        ("000000005802_1a2b3c4.jpg", ""),
+        ("1.jpg", ""),
+    ],
+)
+def test_a_copy_is_known_for_the_photograph_that_it_was_made_of(name: str, identity: str) -> None:
+    assert photographs.identity(name) == identity
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
 def test_exif_is_found_in_every_kind_of_photograph(world: World, kind: str) -> None:
     path = world.photograph(f"a.{kind.lower()}", (12, 20), kind, orientation=6)
