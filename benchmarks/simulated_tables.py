@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 
 COLUMNS: Final = {
     "images": ("image_id", "source", "source_split", "width", "height", "sha256", "phash", "photograph"),
-    "objects": ("object_id", "image_id", "source", "object_category", "bbox", "area", "merged"),
+    "objects": ("object_id", "image_id", "source", "object_category", "bbox", "area", "merged", "repairs"),
     "parts": ("part_id", "object_id", "part_category", "area"),
     "part_evidence": ("object_id", "part_category", "status", "why"),
 }
@@ -174,6 +174,7 @@ def _objects(store: Simulation, keyed: _Keyed, chosen: Ints, category: Ints, thi
         "bbox": boxes,
         "area": things.area[chosen],
         "merged": merged,
+        "repairs": [[]] * len(chosen),
     }
     return _table("objects", columns)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from partonomy_data import masks, matching
 from partonomy_data.errors import SourceError
-from partonomy_data.ingest import gather
+from partonomy_data.ingest import gather, unclear
 from partonomy_data.photographs import inspecting
 from partonomy_data.rules import Rule
 from partonomy_data.sources.base import reader
@@ -19,7 +19,7 @@ SHARED: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Photographs": inspecting.RULES,
     "Masks": masks.RULES,
     "Rows": gather.RULES,
-    "Parts and their objects": matching.RULES,
+    "Parts and their objects": (*matching.RULES, *unclear.RULES),
     "Names": names.RULES,
 }
 

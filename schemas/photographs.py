@@ -109,7 +109,12 @@ OBJECTS = Table(
             pa.string(),
             "What the source calls it within the photograph (an annotation id, a place in a file)",
         ),
-        Column("repairs", STRINGS, _REPAIRS.format("its mask, or to make it of its parts"), nullable=True),
+        Column(
+            "repairs",
+            STRINGS,
+            _REPAIRS.format("its mask, to make it of its parts, or as one is in quarantine"),
+            nullable=True,
+        ),
     ),
     key=("object_id",),
 )

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from partonomy_data.ingest import unclear
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.ingest.placing import Placed
 
@@ -43,7 +44,7 @@ def evidence(placed: Placed, labels: Labels, source: str) -> pa.Table:
     _say_absent(placed, labels, status, why, row)
     for i, key in placed.unclear:
         if i in start_of:
-            at = row(i, labels.part(key).part_category)
+            at = [row(i, part) for part in unclear.meant(gathered.objects[i].category, key, labels)]
             status[at], why[at] = _UNKNOWN, _UNANNOTATED
     seen = [
         row(i, labels.part(gathered.parts[j].category).part_category)

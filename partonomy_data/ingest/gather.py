@@ -12,7 +12,7 @@ from partonomy_data.ingest.labels import Labels
 from partonomy_data.photographs import inspecting
 from partonomy_data.photographs.inspecting import Inspection
 from partonomy_data.rules import Rule
-from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, Rejected
+from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, RefusedPart, Rejected
 
 RULES = (
     Rule(
@@ -64,6 +64,10 @@ class Gathered:
     part_photo: list[int] = field(default_factory=list)
     part_ids: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    refused: set[tuple[int, RefusedPart]] = field(default_factory=set)
+    """(place of the photograph, part) of the parts that were annotated but went to quarantine."""
+    excluded: frozenset[str] = frozenset()
+    """The ids that were given with --exclude. Excluded objects are among `objects` until their parts are known."""
     tally: Tally = field(default_factory=Tally)
 
     def reject(self, table: str, row_id: str, rule: str, reason: str, row: object, repairs: Iterable[str] = ()) -> None:
@@ -71,6 +75,10 @@ class Gathered:
         self.rejected.append(
             Rejected(table=table, row_id=row_id, rule=rule, reason=reason, row=row, repairs=tuple(repairs))
         )
+
+    def refuse(self, place: int, part: PartRecord) -> None:
+        """Notes that a part of the photograph at `place` went to quarantine, and so isn't known to be absent."""
+        self.refused.add((place, RefusedPart(part.category, part.object_key)))
 
 
 def gather(
@@ -83,7 +91,7 @@ def gather(
 
     Counts every row that the source has, whether it is used or not.
     """
-    gathered = Gathered()
+    gathered = Gathered(excluded=frozenset(exclude))
     photos = []
     for record in records:
         if isinstance(record, Rejected):
@@ -92,18 +100,17 @@ def gather(
         else:
             photos.append(record)
     photos.sort(key=lambda photo: (ids.image_prefix(photo.image_id), photo.image_id))
-    excluded = frozenset(exclude)
     for photo in photos:
         _count(photo, gathered.tally)
         gathered.rejected += photo.rejected
         inspection = inspecting.inspect(images_root, photo)
         gathered.tally.rules.update(inspection.notes)
-        if photo.image_id in excluded:
+        if photo.image_id in gathered.excluded:
             _reject_photograph(photo, inspection, "excluded", "its id is on the list of exclusions", gathered)
         elif inspection.rule is not None:
             _reject_photograph(photo, inspection, inspection.rule, inspection.reason, gathered)
         else:
-            _add(photo, inspection, labels, excluded, gathered)
+            _add(photo, inspection, labels, gathered)
     return gathered
 
 
@@ -122,30 +129,24 @@ def _reject_photograph(photo: Photograph, inspection: Inspection, rule: str, rea
             gathered.reject(table, f"{photo.image_id}#{record.key}", "image_quarantined", because, record)
 
 
-def _add(
-    photo: Photograph, inspection: Inspection, labels: Labels, excluded: frozenset[str], gathered: Gathered
-) -> None:
+def _add(photo: Photograph, inspection: Inspection, labels: Labels, gathered: Gathered) -> None:
     place = len(gathered.photos)
     gathered.photos.append(photo)
     gathered.inspections.append(inspection)
+    gathered.refused.update((place, part) for part in photo.refused)
     prefix = ids.image_prefix(photo.image_id)
     seen: set[str] = set()
-    gone = {thing.key for thing in photo.objects if excluded and ids.object_id(photo.image_id, thing.key) in excluded}
     for thing in photo.objects:
         own = ids.object_id(photo.image_id, thing.key, prefix)
-        if _refused("objects", photo, thing, own, seen, labels, excluded, gathered):
+        if _refused("objects", photo, thing, own, seen, labels, gathered):
             continue
         gathered.objects.append(thing)
         gathered.object_photo.append(place)
         gathered.object_ids.append(own)
     for part in photo.parts:
         own = ids.part_id(photo.image_id, part.key, prefix)
-        if part.object_key in gone:
-            # It must not go on to look for another whole.
-            because = f"its object, {part.object_key!r}, is on the list of exclusions"
-            gathered.reject("parts", f"{photo.image_id}#{part.key}", "excluded", because, part)
-            continue
-        if _refused("parts", photo, part, own, seen, labels, excluded, gathered):
+        if _refused("parts", photo, part, own, seen, labels, gathered):
+            gathered.refuse(place, part)
             continue
         gathered.parts.append(part)
         gathered.part_photo.append(place)
@@ -159,15 +160,14 @@ def _refused(
     own: str,
     seen: set[str],
     labels: Labels,
-    excluded: frozenset[str],
     gathered: Gathered,
 ) -> bool:
-    """Whether a row is excluded, has no usable name, or its key is taken; if so it goes to quarantine."""
+    """Whether a part is excluded, or a row has no usable name, or its key is taken; if so it goes to quarantine."""
     if record.category in labels.refused:
         rule, reason = labels.refused[record.category]
     elif own in seen:
         rule, reason = "duplicate_key", f"{record.key!r} is in the photograph already"
-    elif own in excluded:
+    elif table == "parts" and own in gathered.excluded:
         rule, reason = "excluded", f"{own} is on the list of exclusions"
     else:
         seen.add(own)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partonomy_data import ids, masks
+from partonomy_data.ingest import excluding, unclear
 from partonomy_data.ingest.gather import Gathered
 from partonomy_data.ingest.labels import Labels
 from partonomy_data.masks import Encoded, Rle
@@ -37,7 +38,10 @@ class Placed:
     part_area: NDArray[np.int64]
     part_box: NDArray[np.float32]
     unclear: set[tuple[int, str]] = field(default_factory=set)
-    """(object, part category key) of parts that were annotated but went to quarantine: not known to be absent."""
+    """(object, part category key) of parts that were annotated but went to quarantine: not known to be absent.
+
+    A key that isn't among the labels stands for any part of the object.
+    """
     object_repairs: dict[int, list[str]] = field(default_factory=dict)
     part_repairs: dict[int, list[str]] = field(default_factory=dict)
     """Rules that were applied, one entry for each time, by place; only where there are any."""
@@ -48,7 +52,9 @@ def place(gathered: Gathered, labels: Labels) -> Placed:
     placed = _with_masks(gathered)
     _follow_links(placed, labels)
     _match_others(placed, labels)
+    excluding.take_out(placed)
     _complete_objects(placed)
+    unclear.note(placed, labels)
     return placed
 
 
@@ -103,9 +109,13 @@ def _reject_unusable(placed: Placed, encoded: Encoded, drawn: list[int]) -> None
         i = drawn[at] if at < len(drawn) else at - len(drawn)
         record = records[i]
         photo = gathered.photos[place_of[i]]
-        gathered.reject(table, f"{photo.image_id}#{record.key}", error.rule, error.reason, record)
-        if table == "objects":
+        # An excluded object goes for that, and once.
+        if table == "parts" or gathered.object_ids[i] not in gathered.excluded:
+            gathered.reject(table, f"{photo.image_id}#{record.key}", error.rule, error.reason, record)
+        if at < len(drawn):
             placed.object_origin[i] = "unusable"
+        else:
+            gathered.refuse(gathered.part_photo[i], gathered.parts[i])
 
 
 def _sizes(gathered: Gathered, photos: list[int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -128,9 +138,7 @@ def _follow_links(placed: Placed, labels: Labels) -> None:
         i = of_key.get((gathered.part_photo[j], part.object_key), -1)
         if i < 0 or gathered.objects[i].category != labels.part(part.category).object_key:
             continue
-        if placed.part_masks[j] is None:
-            placed.unclear.add((i, part.category))
-        else:
+        if placed.part_masks[j] is not None:
             placed.part_object[j] = i
             if placed.object_origin[i] == "none" and gathered.objects[i].box is None:
                 # Nothing of the object is annotated but its parts: the reader made it to hold them.
@@ -144,15 +152,11 @@ def _match_others(placed: Placed, labels: Labels) -> None:
     for j, part in enumerate(gathered.parts):
         if placed.part_object[j] < 0 and placed.part_masks[j] is not None:
             waiting[gathered.part_photo[j], labels.part(part.category).object_key].append(j)
-    if not waiting and all(mask is not None for mask in placed.part_masks):
+    if not waiting:
         return
     candidates: dict[tuple[int, str], list[int]] = defaultdict(list)
     for i, thing in enumerate(gathered.objects):
         candidates[gathered.object_photo[i], thing.category].append(i)
-    for j, part in enumerate(gathered.parts):
-        if placed.part_masks[j] is None and placed.part_object[j] < 0:
-            group = candidates.get((gathered.part_photo[j], labels.part(part.category).object_key), [])
-            placed.unclear.update((i, part.category) for i in group)
     for group_key, parts in sorted(waiting.items()):
         _match_group(placed, group_key, parts, candidates.get(group_key, []))
 
@@ -184,7 +188,6 @@ def _match_group(placed: Placed, group_key: tuple[int, str], parts: list[int], o
         if found.index < 0:
             share = 0.0 if found.overlap is None else found.overlap
             _unplaced(placed, j, f"at most {share:.0%} of it lies in one of {len(usable)} objects of its category")
-            placed.unclear.update((i, gathered.parts[j].category) for i in objects)
         else:
             placed.part_object[j], placed.part_method[j] = found.index, found.method
             placed.part_overlap[j] = found.overlap
@@ -230,6 +233,7 @@ def _unplaced(placed: Placed, j: int, reason: str) -> None:
     part, photo = gathered.parts[j], gathered.photos[gathered.part_photo[j]]
     repairs = placed.part_repairs.get(j, ())
     gathered.reject("parts", f"{photo.image_id}#{part.key}", "part_unplaced", reason, part, repairs)
+    gathered.refuse(gathered.part_photo[j], part)
 
 
 def _complete_objects(placed: Placed) -> None:

@@ -15,7 +15,7 @@ from schemas.tables import schema
 #: The columns that are read.
 COLUMNS: Final = {
     "images": ["image_id", "source", "source_split", "width", "height", "sha256", "phash", "photograph"],
-    "objects": ["object_id", "image_id", "source", "object_category", "bbox", "area", "merged"],
+    "objects": ["object_id", "image_id", "source", "object_category", "bbox", "area", "merged", "repairs"],
     "parts": ["part_id", "object_id", "part_category", "area"],
     "part_evidence": ["object_id", "part_category", "status"],
 }

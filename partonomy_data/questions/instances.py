@@ -4,7 +4,8 @@ What counts as visible: a part is visible if its masks in the object cover at le
 whether the rest of it is hidden or cut off by the image's border makes no difference. Parts that show less are `tiny`:
 not asked for, and never what makes a wrong choice wrong. A part is `absent` where the source's own labels say so; about
 the other parts of the source's vocabulary nothing is known. Objects that may stand for several (`merged`), and those
-without any visible part or without a box, are not asked about.
+without any visible part or without a box, are not asked about; nor are those of which a part was annotated that is in
+quarantine (`part_in_quarantine`): the list of what is seen on them would leave it out.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from partonomy_data.ingest.unclear import PART_IN_QUARANTINE
 
 STRINGS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
@@ -92,6 +95,7 @@ def instances(
         }
     )
     asked = visible.any(axis=1) & ~np.asarray(objects["merged"]) & np.asarray(objects["bbox"].is_valid())
+    asked &= ~_part_in_quarantine(objects["repairs"].combine_chunks())
     return table.filter(pa.array(asked)).cast(INSTANCES)
 
 
@@ -146,6 +150,14 @@ def _known(evidence: pa.Table, objects: pa.Table, names: pa.Array) -> tuple[NDAr
     known = np.ones(len(objects), bool)
     known[owner[(owner >= 0) & (status != 0) & (status != 1)]] = False
     return absent, known
+
+
+def _part_in_quarantine(repairs: pa.ListArray) -> NDArray[np.bool_]:
+    """Of each object: whether it lacks a part for that one's being in quarantine."""
+    found = np.zeros(len(repairs), bool)
+    owner = np.asarray(pc.list_parent_indices(repairs))
+    found[owner[np.asarray(pc.equal(pc.list_flatten(repairs), PART_IN_QUARANTINE))]] = True
+    return found
 
 
 def _standing(objects: pa.Table, relatives: Mapping[str, frozenset[str]]) -> tuple[pa.Array, NDArray[np.int8]]:

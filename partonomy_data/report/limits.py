@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from partonomy_data.ingest.unclear import PART_IN_QUARANTINE
 from partonomy_data.photographs import licences
 from partonomy_data.report.counting import Counts
 from partonomy_data.report.reading import Reading, Row
 
 _OBJECTS: Final = (
     "SELECT count(*) AS n, count(*) FILTER (merged) AS merged, count(*) FILTER (mask_origin = 'none') AS without, "
-    "count(*) FILTER (mask_origin = 'union_of_parts') AS united, count(*) FILTER (n_parts = 0) AS bare FROM objects"
+    "count(*) FILTER (mask_origin = 'union_of_parts') AS united, count(*) FILTER (n_parts = 0) AS bare, "
+    f"count(*) FILTER (list_contains(repairs, '{PART_IN_QUARANTINE}')) AS lacking FROM objects"
 )
 _PARTS: Final = "SELECT count(*) AS n, count(*) FILTER (match_method = 'overlap') AS overlapping FROM parts"
 _EVIDENCE: Final = "SELECT count(*) AS n, count(*) FILTER (status = 'unknown') AS unknown FROM part_evidence"
@@ -75,6 +77,10 @@ def _of_rows(reading: Reading) -> Iterator[Limit]:
         objects["merged"],
         objects["n"],
     )
+    yield Limit(
+        "objects lack a part that is in quarantine",
+        "What is visible of them isn't known in full: no question is asked about them.", objects["lacking"], objects["n"],
+    )  # fmt: skip
     yield Limit(
         "objects have a mask that is the union of their parts",
         "Their source has no mask of the whole; what no part covers is missing.", objects["united"], objects["n"],

@@ -70,6 +70,18 @@ class EvidenceRecord(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class RefusedPart(msgspec.Struct, frozen=True, gc=False):
+    """A part that was annotated, and whose row a reader rejected: it isn't known to be absent.
+
+    Told beside the row in quarantine. Rows that readers yield, and later rooms reject, are noted there.
+    """
+
+    part: str
+    """`PartName.key`; empty where the row doesn't tell, so that any part of the object may be meant."""
+    object_key: str | None = None
+    """As in `PartRecord`: None where it may be a part of each object of its category in the photograph."""
+
+
 class Rejected(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A row that can't be used, for the table `quarantine`."""
 
@@ -110,6 +122,8 @@ class Photograph(msgspec.Struct, frozen=True, kw_only=True):
     attributes: list[AttributeRecord] = msgspec.field(default_factory=list)
     evidence: list[EvidenceRecord] = msgspec.field(default_factory=list)
     rejected: list[Rejected] = msgspec.field(default_factory=list)
+    refused: list[RefusedPart] = msgspec.field(default_factory=list)
+    """The parts among the rejected rows, also those of rows that are rejected elsewhere than here."""
     repairs: list[str] = msgspec.field(default_factory=list)
     """Names of the rules that were applied, one entry for each time."""
 

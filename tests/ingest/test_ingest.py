@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import partonomy_data
-from partonomy_data import BuildConfig, SourceSetting
+from partonomy_data import BuildConfig, SourceSetting, ids
 from partonomy_data.pipeline.runs import BuildReport
 from tests.helpers import paco
 
@@ -218,3 +218,49 @@ def test_the_parts_of_an_excluded_object_go_with_it(clean: Built, tmp_path: Path
     found = sorted((row["table_name"], row["rule"]) for row in tables["quarantine"].to_pylist())
     assert found == [("objects", "excluded"), ("parts", "excluded")]
     assert done.counts["paco"]["objects"].derived == 0
+
+
+def excluded(folder: Path, data: dict[str, Any], *listed: str) -> tuple[BuildReport, list[tuple[str, str, str]]]:
+    """The build, and (table, source's key, rule) of what is in quarantine."""
+    folder.mkdir()
+    bad = folder / "bad.txt"
+    bad.write_text("\n".join(listed))
+    done, tables = build(folder, data, exclude=str(bad))
+    return done, sorted(
+        (row["table_name"], row["row_id"].partition("#")[2], row["rule"]) for row in tables["quarantine"].to_pylist()
+    )
+
+
+def test_parts_that_no_link_gives_to_an_excluded_object_go_with_it(tmp_path: Path) -> None:
+    data = paco.content()
+    for row in data["annotations"][1:3]:
+        row["obj_ann_id"] = 12345
+    # Half of the handle lies in the other mug of the second photograph, and more of it in its own.
+    data["annotations"][3]["segmentation"] = paco.ring(5, 5, 40, 20)
+    data["annotations"][5]["obj_ann_id"] = 12345
+    listed = [ids.object_id("paco/000000000001", "1"), ids.object_id("paco/000000000002", "5")]
+    done, found = excluded(tmp_path / "a", data, *listed)
+    assert found == [
+        ("objects", "1", "excluded"),
+        ("objects", "5", "excluded"),
+        ("parts", "2", "excluded"),
+        ("parts", "3", "excluded"),
+        ("parts", "6", "excluded"),
+    ]
+    assert done.counts["paco"]["objects"].derived == 0
+
+
+def test_an_excluded_object_that_is_made_of_parts_or_has_a_bad_mask_goes_once(tmp_path: Path) -> None:
+    data = paco.content()
+    data["annotations"].append(paco.annotation(8, 3, paco.CUP_HANDLE, paco.rle(10, 5, 4, 4), owner=999))
+    data["annotations"][0]["segmentation"] = [[1.0, 2.0]]
+    cup = ids.object_id("paco/000000000003", "parts of cup_(drink_container)")
+    done, found = excluded(tmp_path / "a", data, cup, ids.object_id("paco/000000000001", "1"))
+    assert found == [
+        ("objects", "1", "excluded"),
+        ("objects", "parts of cup_(drink_container)", "excluded"),
+        ("parts", "2", "excluded"),
+        ("parts", "3", "excluded"),
+        ("parts", "8", "excluded"),
+    ]
+    assert done.counts["paco"]["objects"].derived == 1

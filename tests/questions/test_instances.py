@@ -81,7 +81,12 @@ class Photographs:
             for row in own:
                 pixels[row["part_category"]] = pixels.get(row["part_category"], 0) + (row["area"] or 0)
             visible = sorted(part for part, area in pixels.items() if area >= least)
-            if not visible or one["merged"] or one["bbox"] is None:
+            if (
+                not visible
+                or one["merged"]
+                or one["bbox"] is None
+                or "part_in_quarantine" in (one.get("repairs") or ())
+            ):
                 continue
             said = {
                 row["part_category"]: row["status"] for row in self.evidence if row["object_id"] == one["object_id"]
@@ -170,10 +175,12 @@ def test_an_object_is_known_if_no_part_of_the_vocabulary_is_unknown(
     assert rows["van"]["known"] is True
 
 
-def test_objects_without_a_visible_part_or_a_box_or_that_stand_for_several_are_not_asked_about(
+def test_objects_without_a_visible_part_or_a_box_or_with_one_in_quarantine_or_that_stand_for_several_are_not_asked_about(
     photographs: Photographs,
 ) -> None:
-    for name, other in (("plain", {}), ("bare", {}), ("boxless", {"bbox": None}), ("merged", {"merged": True})):
+    lacking = {"repairs": ["mask_clipped", "part_in_quarantine"]}
+    kinds = {"plain": {"repairs": ["mask_clipped"]}, "bare": {}, "boxless": {"bbox": None}, "merged": {"merged": True}}
+    for name, other in {**kinds, "lacking": lacking}.items():
         photographs.object(name, **other)
         photographs.part(name, "door", 1 if name == "bare" else 100)
     photographs.part("of another shard", "door")
@@ -264,6 +271,7 @@ def some_photographs(draw: st.DrawFn) -> Photographs:
             bbox=draw(st.sampled_from([box, box, box, None])),
             area=draw(st.sampled_from([0, 1, 50, 400, 10000])),
             merged=draw(st.integers(0, 4)) == 4,
+            repairs=draw(st.sampled_from([[], [], None, ["rle_zero_runs"], ["part_in_quarantine", "rle_zero_runs"]])),
         )
     for _ in range(draw(st.integers(0, 12))):
         owner = draw(st.sampled_from([*names, "elsewhere"]))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
-from partonomy_data.sources import coco_json, files
+from partonomy_data.sources import coco_json, files, refused
 from partonomy_data.sources.base import Shard
 from partonomy_data.sources.paco.planning import table_of
 from partonomy_data.sources.paco.schema import Annotation, Category, Context, Image
@@ -20,8 +20,10 @@ from partonomy_data.sources.records import (
     ObjectRecord,
     PartRecord,
     Photograph,
+    RefusedPart,
     Rejected,
 )
+from partonomy_data.sources.refused import Lost
 
 
 class Lookup:
@@ -50,22 +52,26 @@ def read(shard: Shard) -> Iterator[Photograph | Rejected]:
         images, annotations, rejected = coco_json.read_piece(
             piece["piece"], Image, Annotation, partial(table_of, part_ids=lookup.part_ids)
         )
+        lost = refused.by_image(rejected)
         name = Path(piece["piece"]).stem
         yield from (msgspec.structs.replace(row, row_id=f"{name}{row.row_id}") for row in rejected)
         of_image: dict[int, list[Annotation]] = defaultdict(list)
         for annotation in annotations:
             of_image[annotation.image_id].append(annotation)
         for image in sorted(images, key=lambda image: image.image_id):
-            yield photograph(image, of_image.get(image.id, []), lookup, root)
+            yield photograph(image, of_image.get(image.id, []), lookup, root, lost.get(image.id, ()))
 
 
-def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root: Path | None) -> Photograph:
-    """One photograph with its objects, parts, attributes and evidence."""
-    known, rejected = _known(annotations, lookup)
+def photograph(
+    image: Image, annotations: list[Annotation], lookup: Lookup, root: Path | None, lost: Sequence[Lost] = ()
+) -> Photograph:
+    """One photograph with its objects, parts, attributes and evidence; `lost` are its rows that can't be read."""
+    known, unusable, rejected = _known(annotations, lookup)
     repairs: list[str] = []
     objects = {a.id: _object(a, lookup, repairs) for a in known if a.category_id not in lookup.part_ids}
     whole_of = {key: record.category for key, record in objects.items()}
     parts = [_part(a, lookup, whole_of, repairs) for a in known if a.category_id in lookup.part_ids]
+    not_used = _refused([*lost, *unusable], lookup, whole_of)
     attributes: list[AttributeRecord] = []
     for annotation in known:
         if _described(annotation):
@@ -83,8 +89,9 @@ def photograph(image: Image, annotations: list[Annotation], lookup: Lookup, root
         objects=list(objects.values()),
         parts=parts,
         attributes=attributes,
-        evidence=_evidence(image, list(objects.values()), parts, lookup, repairs),
+        evidence=_evidence(image, list(objects.values()), parts, not_used, lookup, repairs),
         rejected=rejected,
+        refused=not_used,
         repairs=repairs,
     )
 
@@ -111,10 +118,10 @@ def _identity(file_name: str) -> str:
     return f"coco/{path.stem}" if path.parent.name in ("train2017", "val2017") else f"ego4d/{path.stem}"
 
 
-def _known(annotations: list[Annotation], lookup: Lookup) -> tuple[list[Annotation], list[Rejected]]:
-    """The annotations that have a category and an id of their own, in the order of their ids; and the others."""
+def _known(annotations: list[Annotation], lookup: Lookup) -> tuple[list[Annotation], list[Annotation], list[Rejected]]:
+    """The annotations that have a category and an id of their own, in the order of their ids; the others, twice."""
     seen: set[int] = set()
-    known, rejected = [], []
+    known, unusable, rejected = [], [], []
     for annotation in annotations:
         if annotation.category_id not in lookup.categories:
             rule, reason = "category_unknown", f"category {annotation.category_id} is not in the file"
@@ -126,8 +133,24 @@ def _known(annotations: list[Annotation], lookup: Lookup) -> tuple[list[Annotati
             continue
         table = "parts" if annotation.category_id in lookup.part_ids else "objects"
         row = msgspec.to_builtins(annotation)
+        unusable.append(annotation)
         rejected.append(Rejected(table=table, row_id=str(annotation.id), rule=rule, reason=reason, row=row))
-    return sorted(known, key=lambda a: a.id), rejected
+    return sorted(known, key=lambda a: a.id), unusable, rejected
+
+
+def _refused(rows: Iterable[Annotation | Lost], lookup: Lookup, whole_of: dict[int, str]) -> list[RefusedPart]:
+    """The parts among the rows that can't be used; a row of no known category that isn't its own object may be any."""
+    found = []
+    for row in rows:
+        category = None if row.category_id is None else lookup.categories.get(row.category_id)
+        whole = whole_of.get(-1 if row.obj_ann_id is None else row.obj_ann_id)
+        if category is None:
+            if row.obj_ann_id is None or row.obj_ann_id != row.id:
+                found.append(RefusedPart("", None if whole is None else str(row.obj_ann_id)))
+        elif category.id in lookup.part_ids:
+            linked = whole == category.name.partition(":")[0]
+            found.append(RefusedPart(category.name, str(row.obj_ann_id) if linked else None))
+    return found
 
 
 def _object(annotation: Annotation, lookup: Lookup, repairs: list[str]) -> ObjectRecord:
@@ -196,15 +219,22 @@ def _attributes(annotation: Annotation, lookup: Lookup, rejected: list[Rejected]
 
 
 def _evidence(
-    image: Image, objects: list[ObjectRecord], parts: list[PartRecord], lookup: Lookup, repairs: list[str]
+    image: Image,
+    objects: list[ObjectRecord],
+    parts: list[PartRecord],
+    not_used: list[RefusedPart],
+    lookup: Lookup,
+    repairs: list[str],
 ) -> list[EvidenceRecord]:
     """What LVIS's federated labels say of parts that have no mask in an object.
 
     A category listed as negative is nowhere in the photograph. One that is annotated in it, and not listed as "not
-    exhaustive", is annotated wherever it is visible in it: so an object without it lacks it.
+    exhaustive", is annotated wherever it is visible in it: so an object without it lacks it. Of a part that was
+    annotated, and can't be used, a negative label isn't believed.
     """
     negative = set(image.neg_category_ids)
     in_photograph = {part.category for part in parts}
+    annotated_yet = {part.part for part in not_used}
     open_ended = set(image.not_exhaustive_category_ids)
     has: dict[str, set[str]] = defaultdict(set)
     unplaced = {part.category for part in parts if part.object_key is None}
@@ -212,7 +242,7 @@ def _evidence(
         if part.object_key is not None:
             has[part.object_key].add(part.category)
     if negative:
-        annotated = in_photograph | {record.category for record in objects}
+        annotated = in_photograph | annotated_yet | {record.category for record in objects}
         repairs += ["negative_yet_annotated" for key in negative if _name(lookup, key) in annotated]
     evidence = []
     for record in objects:
@@ -223,7 +253,7 @@ def _evidence(
             if name in in_photograph:
                 if category.id not in open_ended:
                     evidence.append(EvidenceRecord(record.key, name, "absent", "exhaustive_label"))
-            elif category.id in negative:
+            elif category.id in negative and name not in annotated_yet:
                 evidence.append(EvidenceRecord(record.key, name, "absent", "negative_label"))
     return evidence
 

@@ -12,7 +12,7 @@ from partonomy_data.sources.partimagenet import instances, label_maps
 from partonomy_data.sources.partimagenet.label_maps import UnreadableMap as UnreadableMap
 from partonomy_data.sources.partimagenet.names import is_tier, part_words
 from partonomy_data.sources.partimagenet.vocabulary import part_key
-from partonomy_data.sources.records import PartRecord, Rejected
+from partonomy_data.sources.records import PartRecord, RefusedPart, Rejected
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Parts:
 
     records: list[PartRecord] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    refused: list[RefusedPart] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
     several: bool = False
     """Whether there is a hint that the object is several instances."""

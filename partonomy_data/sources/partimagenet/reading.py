@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from partonomy_data.sources import coco_json
+from partonomy_data.sources import coco_json, refused
 from partonomy_data.sources.base import Shard
 from partonomy_data.sources.buckets import image_prefix
 from partonomy_data.sources.partimagenet import drawn, instances
@@ -19,7 +19,11 @@ from partonomy_data.sources.partimagenet.names import is_tier
 from partonomy_data.sources.partimagenet.payload import Context, Payload
 from partonomy_data.sources.partimagenet.pictures import Picture
 from partonomy_data.sources.partimagenet.vocabulary import part_key
-from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, Rejected, Segmentation
+from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, RefusedPart, Rejected, Segmentation
+from partonomy_data.sources.refused import Lost
+
+#: Rules for annotations that are of no part of the photograph's object.
+_OF_NO_PART = frozenset({"category_without_part", "foreign_supercategory"})
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class _Entry:
     context: Context
     annotations: list[Annotation]
     whole: list[WholeAnnotation]
+    lost: list[Lost]
+    """Annotations of parts that can't be read."""
 
 
 def read(shard: Shard) -> Iterator[Photograph | Rejected]:
@@ -51,6 +57,7 @@ def read(shard: Shard) -> Iterator[Photograph | Rejected]:
 def _entries(context: Context, piece: str, whole: str | None) -> tuple[list[_Entry], list[Rejected]]:
     """The pictures of a piece with their annotations, and the annotations that can't be read."""
     pictures, annotations, rejected = coco_json.read_piece(piece, Picture, Annotation)
+    lost_of = refused.by_image(rejected)
     of_image: dict[int, list[Annotation]] = defaultdict(list)
     for annotation in annotations:
         of_image[annotation.image_id].append(annotation)
@@ -63,7 +70,7 @@ def _entries(context: Context, piece: str, whole: str | None) -> tuple[list[_Ent
         rejected += lost
     name = Path(piece).stem
     rejected = [msgspec.structs.replace(row, row_id=f"{name}{row.row_id}") for row in rejected]
-    return [_Entry(p, context, of_image[p.id], of_stem[p.stem]) for p in pictures], rejected
+    return [_Entry(p, context, of_image[p.id], of_stem[p.stem], lost_of.get(p.id, [])) for p in pictures], rejected
 
 
 def _refused(entry: _Entry) -> Iterator[Rejected]:
@@ -108,6 +115,7 @@ def _photograph(entry: _Entry, root: Path, supercategory: str | None) -> Photogr
         objects=objects,
         parts=records,
         rejected=parts.rejected,
+        refused=parts.refused,
         repairs=[*_of_files(picture), *parts.repairs],
     )
 
@@ -143,6 +151,8 @@ def _annotated(entry: _Entry, supercategory: str | None) -> Parts:
             found.several |= rule == "crowd_region"
             row_id = f"{entry.picture.image_id}#{annotation.id}"
             found.rejected.append(Rejected(table="parts", row_id=row_id, rule=rule, reason=reason, row=annotation))
+            if rule not in _OF_NO_PART:
+                found.refused.append(_refused_part(annotation.category_id, entry))
             continue
         category = categories[annotation.category_id]
         counts[annotation.category_id] += 1
@@ -154,12 +164,19 @@ def _annotated(entry: _Entry, supercategory: str | None) -> Parts:
                 segmentation=annotation.segmentation,
             )
         )
+    found.refused += [_refused_part(row.category_id, entry) for row in entry.lost]
     if not entry.annotations:
         found.repairs.append("image_without_annotation")
     found.repairs += ["part_in_pieces" for count in counts.values() if count > 1]
     by_part = {categories[key].part: count for key, count in counts.items()}
     found.several |= instances.may_be_several(by_part, supercategory or "")
     return found
+
+
+def _refused_part(category_id: int | None, entry: _Entry) -> RefusedPart:
+    """The part that an annotation is of; any part where its category isn't known."""
+    category = None if category_id is None else entry.context.categories.get(category_id)
+    return RefusedPart("" if category is None else part_key(entry.picture.wnid, category.name))
 
 
 def _refusal(annotation: Annotation, context: Context, supercategory: str | None) -> tuple[str, str]:

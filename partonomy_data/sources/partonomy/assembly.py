@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 from partonomy_data.sources.base import Shard
 from partonomy_data.sources.partonomy.photographs import identity, most_common_size
 from partonomy_data.sources.partonomy.sightings import Sighting, read_spool
-from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, Rejected, RleJson
+from partonomy_data.sources.records import ObjectRecord, PartRecord, Photograph, RefusedPart, Rejected, RleJson
 
 
 class ImageEntry(msgspec.Struct, array_like=True, frozen=True):
@@ -89,6 +89,8 @@ def _rejected(sighting: Sighting, rule: str, reason: str) -> Rejected:
 
 def photograph(image: ImageEntry, sightings: list[Sighting], settings: Settings) -> Photograph:
     """One photograph with its objects and parts. `sightings` are in their fixed order (`_order`)."""
+    refused = {sighting.part for sighting in sightings if sighting.refused and sighting.part is not None}
+    sightings = [sighting for sighting in sightings if not sighting.refused]
     repairs = list(image.repairs)
     rejected: list[Rejected] = []
     instances = _instances(image, sightings, rejected, repairs)
@@ -111,6 +113,7 @@ def photograph(image: ImageEntry, sightings: list[Sighting], settings: Settings)
         objects=objects,
         parts=parts,
         rejected=rejected,
+        refused=[RefusedPart(part) for part in sorted(refused)],
         repairs=repairs,
     )
 

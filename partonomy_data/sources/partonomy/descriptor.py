@@ -261,6 +261,9 @@ def _masks(
             except Unusable as error:
                 table = "objects" if label is not None and label.part is None else "parts"
                 tally.rejected.append(_rejected(table, f"{row_id}/{key}/{number}", error, item))
+                if table == "parts":
+                    part = "" if label is None else label.part_key
+                    yield Sighting(located.name, whole.object_key, part, key="", group=located.group, refused=True)
                 continue
             name = label.object_key if label.part is None else label.part_key
             if name not in (concepts.objects if label.part is None else concepts.parts):

@@ -119,7 +119,9 @@ class Folders:
                     raise Unusable("label_malformed", f"its folder {folder!r} is no label")
                 sighting = _sighting(entry.name, label, text, gallery, in_graph)
             except Unusable as error:
-                tally.rejected.append(_rejected(entry.name, label, error, self._row(entry)))
+                row = self._row(entry)
+                tally.rejected.append(_rejected(entry.name, label, error, row))
+                yield from _refused(label, row, gallery)
                 continue
             concepts.add(label, folder)
             folders_of.setdefault(sighting.part or sighting.object, set()).add(folder)
@@ -203,6 +205,19 @@ def _decoded(text: bytes) -> tuple[MaskFile, bool]:
 def _rejected(name: str, label: Label | None, error: Unusable, row: Any) -> Rejected:
     table = "objects" if label is not None and label.part is None else "parts"
     return Rejected(table=table, row_id=name, rule=error.rule, reason=str(error), row=row)
+
+
+def _refused(label: Label | None, row: Any, gallery: Gallery) -> Iterator[Sighting]:
+    """That a photograph has a mask of a part which can't be used, if the mask's file tells as much."""
+    if label is None or label.part is None or not isinstance(row, str):
+        return
+    try:
+        image_path = msgspec.json.decode(row, type=_ImagePathOnly).image_path
+        image = photographs.locate(gallery, image_path, label.object_key).name
+    except (msgspec.DecodeError, Unusable):
+        # No photograph of the source has the part in it.
+        return
+    yield Sighting(image=image, object=label.object_key, part=label.part_key, key="", refused=True)
 
 
 def _without_mark(text: bytes) -> bytes:

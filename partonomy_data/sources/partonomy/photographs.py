@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from partonomy_data.errors import SourceError
 from partonomy_data.sources.files import inside, unsafe_name
+from partonomy_data.sources.partonomy.labels import parse
 
 EXTENSIONS = (".jpg", ".jpeg", ".webp", ".png")
 MODIFIED = "modified_images"
@@ -156,7 +157,8 @@ class Gallery:
         """The photograph that a path's `pieces` mean; `folder` is the label under which it would be looked for else.
 
         In this order: its last two or three pieces; the same whatever the case; its file name with no folder at all;
-        its file name in `folder`; its file name in whichever folder, if only one has it.
+        its file name in `folder`; its file name in whichever folder, if only one has it, and that is no object's: file
+        names are numbers counted anew for each object, so that the same one beside another says nothing.
         """
         file = pieces[-1]
         for length in (3, 2):
@@ -172,12 +174,20 @@ class Gallery:
         if len(beside) == 1:
             return Found(beside[0], False)
         same = self.by_file.get(file, ())
-        return Found(same[0], len(pieces) > 1) if len(same) == 1 else None
+        if len(same) != 1 or any(_is_object(piece) for piece in same[0].split("/")[:-1]):
+            return None
+        return Found(same[0], len(pieces) > 1)
 
     def original(self, stem: str) -> str | None:
         """The one photograph of this stem outside `modified_images`, or None."""
         same = self.by_stem.get(stem, ())
         return same[0] if len(same) == 1 else None
+
+
+def _is_object(folder: str) -> bool:
+    """Whether a folder's name is an object's label, with its category (`boats--canoe`)."""
+    label = parse(folder)
+    return label is not None and label.part is None and label.category != ""
 
 
 def gallery(names: Iterable[str]) -> Gallery:
@@ -233,17 +243,22 @@ def locate(here: Gallery, image_path: str, folder: str) -> Located:
     return Located(found.name, "", (*absolute, *moved, *alone))
 
 
-_IDENTITIES = (
-    (re.compile(r"\d{12}"), "coco"),
-    (re.compile(r"20\d\d_\d{6}"), "voc"),
-    (re.compile(r"n\d{8}_\d+"), "imagenet"),
+# What a copy's file name adds: the number of a red box, and what keeps names apart in the flat layout.
+_OF_COPIES = r"(?:-\d+)?(?:_[0-9a-f]{8})?"
+_IDENTITIES = tuple(
+    (re.compile(f"({stem}){_OF_COPIES}"), source)
+    for stem, source in ((r"\d{12}", "coco"), (r"20\d\d_\d{6}", "voc"), (r"n\d{8}_\d+", "imagenet"))
 )
 
 
 def identity(name: str) -> str:
-    """`coco/…`, `voc/…`, `imagenet/…` for file names of those datasets (in sets converted from them); else empty."""
+    """`coco/…`, `voc/…`, `imagenet/…` for file names of those datasets (in sets converted from them); else empty.
+
+    A copy, with a red box or with a suffix that keeps its name apart, is the photograph that it was made of.
+    """
     stem = posixpath.splitext(posixpath.basename(name))[0]
-    return next((f"{source}/{stem}" for pattern, source in _IDENTITIES if pattern.fullmatch(stem)), "")
+    found = ((pattern.fullmatch(stem), source) for pattern, source in _IDENTITIES)
+    return next((f"{source}/{copied[1]}" for copied, source in found if copied), "")
 
 
 def most_common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int] | None:

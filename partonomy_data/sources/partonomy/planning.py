@@ -34,7 +34,7 @@ def plan(request: SourceRequest, work: Path, layout: Layout) -> Plan:
     rows = 0
     try:
         for sighting in layout.sightings(here, concepts, tally):
-            rows += 1
+            rows += not sighting.refused
             if sighting.image in shard_of:
                 spools.write(shard_of[sighting.image], sighting)
     finally:

@@ -181,7 +181,8 @@ PHOTOGRAPHS = (
         "image_moved",
         "repaired",
         "The photograph lies in another folder than `image_path` says.",
-        "If only one photograph has the file name, and it is of the mask's size, it is that one.",
+        "If only one photograph has the file name, in a folder that is no object's, and it is of the mask's size, it is that"
+        " one.",
     ),
     Rule(
         "images_absent",
@@ -306,7 +307,7 @@ DESCRIPTORS = (
         "red_box_copy_alone",
         "kept",
         "The photograph that a copy with a red box was made from isn't here.",
-        "The copy is kept as a photograph of its own.",
+        "The copy is kept as a photograph of its own, in the split of the one that it shows.",
     ),
     Rule(
         "question_repeat",

@@ -25,7 +25,10 @@ Integer = Annotated[int, msgspec.Meta(ge=-(1 << 62), le=1 << 62)]
 
 
 class Sighting(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One mask of a photograph; or, without a mask, that the photograph shows the object."""
+    """One mask of a photograph; or, without a mask, that the photograph shows the object.
+
+    Or else that it has a mask of the part which can't be used (`refused`).
+    """
 
     image: str
     """The photograph's name in its gallery."""
@@ -41,6 +44,8 @@ class Sighting(msgspec.Struct, array_like=True, frozen=True, gc=False):
     group: str = ""
     """What tells instances of one category in one photograph apart, where the source does (a copy with a red box)."""
     repairs: tuple[str, ...] = ()
+    refused: bool = False
+    """True for a part whose mask is in quarantine; its `part` may be empty, where its label is none."""
 
 
 @dataclass(slots=True)

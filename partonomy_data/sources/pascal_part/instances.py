@@ -14,7 +14,7 @@ from partonomy_data.sources.pascal_part import codes, photographs
 from partonomy_data.sources.pascal_part.annotation import AnnotatedObject, AnnotatedPart, Annotation, Bitmap, MaskCell
 from partonomy_data.sources.pascal_part.matlab import MatFileError
 from partonomy_data.sources.pascal_part.photographs import Place
-from partonomy_data.sources.records import ObjectRecord, PartName, PartRecord, Photograph, Rejected
+from partonomy_data.sources.records import ObjectRecord, PartName, PartRecord, Photograph, RefusedPart, Rejected
 
 
 def photograph(said: Annotation, place: Place, images_root: Path | None) -> Photograph:
@@ -50,6 +50,7 @@ def photograph(said: Annotation, place: Place, images_root: Path | None) -> Phot
         objects=objects,
         parts=parts,
         rejected=notes.rejected,
+        refused=notes.refused,
         repairs=notes.repairs,
     )
 
@@ -77,6 +78,7 @@ class _Notes:
     size: tuple[int, int]
     """Height, width."""
     rejected: list[Rejected] = field(default_factory=list)
+    refused: list[RefusedPart] = field(default_factory=list)
     repairs: list[str] = field(default_factory=list)
 
     def reject(self, table: str, key: str, rule: str, reason: str, row: dict[str, Any]) -> None:
@@ -120,6 +122,7 @@ def _parts(key: str, category: str, row: AnnotatedObject, notes: _Notes) -> tupl
             rule = "code_unknown" if name is None else "mask_malformed"
             reason = f"{part.code!r} names no part of the class {category}" if name is None else part.mask.fault
             notes.reject("parts", part_key, rule, reason, _told(row, part))
+            notes.refused.append(RefusedPart("" if name is None else name.key, key))
             all_visible = False
             continue
         if seen[named] > 1:

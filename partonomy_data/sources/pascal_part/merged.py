@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 import msgspec
@@ -11,13 +11,17 @@ import msgspec
 from partonomy_data import masks
 from partonomy_data.masks import Encoded
 from partonomy_data.sources.pascal_part.vlpart_schema import Annotation, Category, Image, part_name
-from partonomy_data.sources.records import ObjectRecord, PartName, PartRecord, Photograph, Rejected
+from partonomy_data.sources.records import ObjectRecord, PartName, PartRecord, Photograph, RefusedPart, Rejected
+from partonomy_data.sources.refused import Lost
 
 
 def photographs(
-    images: Sequence[Image], annotations: Sequence[Annotation], categories: Sequence[Category]
+    images: Sequence[Image],
+    annotations: Sequence[Annotation],
+    categories: Sequence[Category],
+    lost: Mapping[int, Sequence[Lost]],
 ) -> list[Photograph]:
-    """The photographs of a piece of a file, whose annotations are all of its `images`."""
+    """The photographs of a piece of a file, whose annotations are all of its `images`; `lost` can't be read of it."""
     names = {category.id: part_name(category) for category in categories}
     spelled = {category.id: category.name for category in categories}
     image_of = {image.id: image for image in images}
@@ -31,8 +35,16 @@ def photographs(
     made = []
     for image in images:
         rows = sorted(rows_of[image.id], key=lambda position: annotations[position].id)
-        made.append(_photograph(image, [annotations[row] for row in rows], rows, drawn, names, spelled))
+        photo = _photograph(image, [annotations[row] for row in rows], rows, drawn, names, spelled)
+        photo.refused.extend(_refused(lost.get(image.id, ()), names))
+        made.append(photo)
     return made
+
+
+def _refused(lost: Sequence[Lost], names: Mapping[int, PartName | None]) -> Iterator[RefusedPart]:
+    for row in lost:
+        name = None if row.category_id is None else names.get(row.category_id)
+        yield RefusedPart("" if name is None else name.key)
 
 
 def _photograph(
@@ -46,6 +58,7 @@ def _photograph(
     """One photograph; `rows` are the positions of its annotations among those that were `drawn`."""
     repairs: list[str] = []
     rejected: list[Rejected] = []
+    refused: list[RefusedPart] = []
     objects: dict[str, ObjectRecord] = {}
     parts: dict[str, PartRecord] = {}
     seen: set[str] = set()
@@ -56,6 +69,7 @@ def _photograph(
             rule, reason = _why_not(annotation, name, spelled)
             row_told = msgspec.to_builtins(annotation)
             rejected.append(Rejected(table="parts", row_id=key, rule=rule, reason=reason, row=row_told))
+            refused.append(RefusedPart("" if name is None else name.key))
             continue
         whole = name.object_key
         if whole not in objects:
@@ -79,6 +93,7 @@ def _photograph(
         objects=list(objects.values()),
         parts=list(parts.values()),
         rejected=rejected,
+        refused=refused,
         repairs=repairs,
     )
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from partonomy_data.errors import SourceError
-from partonomy_data.sources import buckets, coco_json, files
+from partonomy_data.sources import buckets, coco_json, files, refused
 from partonomy_data.sources.base import Plan, Shard, SourceRequest
 from partonomy_data.sources.coco_json import Piece
 from partonomy_data.sources.pascal_part import codes, merged, photographs
@@ -163,7 +163,8 @@ def read(shard: Shard) -> Iterator[Photograph | Rejected]:
     for piece in shard.payload["pieces"]:
         categories = msgspec.json.decode(Path(piece["categories"]).read_bytes(), type=list[Category])
         images, annotations, rejected = coco_json.read_piece(piece["piece"], Image, Annotation)
+        lost = refused.by_image(rejected)
         name = Path(piece["piece"]).stem
         yield from (msgspec.structs.replace(row, row_id=f"{name}{row.row_id}") for row in rejected)
-        found += merged.photographs(images, annotations, categories)
+        found += merged.photographs(images, annotations, categories, lost)
     yield from sorted(found, key=lambda photograph: (buckets.image_prefix(photograph.image_id), photograph.image_id))

@@ -10,7 +10,7 @@ import pytest
 
 from partonomy_data.errors import SourceError
 from partonomy_data.sources.base import Plan, SourceRequest, reader
-from partonomy_data.sources.records import Photograph, Rejected
+from partonomy_data.sources.records import Photograph, RefusedPart, Rejected
 from tests.helpers import paco
 
 
@@ -125,6 +125,31 @@ def test_a_bad_row_is_rejected_and_nothing_else_is_lost(
 
 
 @pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"id": 3}, [RefusedPart("mug:handle", "1")]),
+        ({"id": "two"}, [RefusedPart("mug:handle", "1")]),
+        ({"segmentation": [[1, float("nan"), 3, 4, 5, 6]]}, [RefusedPart("mug:handle", "1")]),
+        ({"id": 3, "obj_ann_id": 99}, [RefusedPart("mug:handle", None)]),
+        ({"id": 3, "category_id": paco.CUP_HANDLE}, [RefusedPart("cup_(drink_container):handle", None)]),
+        ({"category_id": 0}, [RefusedPart("", "1")]),
+        ({"category_id": "?", "obj_ann_id": {}}, [RefusedPart("", None)]),
+        ({"category_id": 0, "obj_ann_id": 2}, []),
+        ({"id": 3, "category_id": paco.MUG}, []),
+        ({"image_id": "1"}, []),
+        ({}, []),
+    ],
+)
+def test_a_bad_row_tells_which_part_is_not_known_to_be_absent(
+    tmp_path: Path, data: dict[str, Any], change: dict[str, Any], refused: list[RefusedPart]
+) -> None:
+    data["annotations"].append(data["annotations"].pop(1) | change)
+    _, photographs, _ = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    assert photographs["paco/000000000001"].refused == refused
+    assert photographs["paco/000000000002"].refused == []
+
+
+@pytest.mark.parametrize(
     ("change", "rule"),
     [
         ({"file_name": "../../etc/passwd"}, "file_name_unsafe"),
@@ -235,6 +260,16 @@ def test_a_mask_wins_over_a_negative_label(tmp_path: Path, data: dict[str, Any])
     first = photographs["paco/000000000001"]
     assert told(first) == set()
     assert first.repairs == ["negative_yet_annotated"]
+
+
+def test_a_part_that_can_not_be_used_wins_over_a_negative_label(tmp_path: Path, data: dict[str, Any]) -> None:
+    data["images"][1]["neg_category_ids"] = [paco.MUG_RIM]
+    rim = paco.annotation(6, 2, paco.MUG_RIM, paco.rle(42, 8, 6, 6), owner=5)
+    data["annotations"].append(rim)
+    _, photographs, _ = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    second = photographs["paco/000000000002"]
+    assert {part for _, part, *_ in told(second)} == {"mug:handle"}
+    assert second.repairs == ["negative_yet_annotated"]
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from partonomy_data import masks
+from partonomy_data.sources.records import RefusedPart
 
 DOG, BIRD, BUS, BIKE = "n02085620", "n01531178", "n04146614", "n03792782"
 Write = Callable[..., Path]
@@ -156,6 +157,7 @@ def test_a_part_of_another_supercategory_is_quarantined(
     found = read(tmp_path)
     assert found.rules == [("parts", "foreign_supercategory")]
     assert "'Bird Wing' in a photograph whose class is a Quadruped" in found.rejected[0].reason
+    assert found.of[images[1]].refused == []
     assert found.of[images[1]].objects == []
     assert found.plan.vocabulary.objects[0].parents == ("quadruped",)
 
@@ -299,6 +301,25 @@ def test_both_releases_in_one_folder_are_read_once_ood_first(
     }
     assert found.rules == [("images", "same_photograph_twice"), ("parts", "image_quarantined")]
     assert found.rejected[0].row_id == "PartImageNet_Seg/annotations/train/train.json#0"
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"id": 1}, f"{DOG}/Quadruped Body"),
+        ({"segmentation": None}, f"{DOG}/Quadruped Body"),
+        ({"category_id": 77}, ""),
+    ],
+)
+def test_a_part_that_can_not_be_used_is_noted(
+    tmp_path: Path, write_json: Write, square: Square, read: Reads, change: dict[str, Any], part: str
+) -> None:
+    rows = [square(1, 0, 0), {**square(2, 0, 1), **change}, square(3, 1, 0)]
+    write_json(tmp_path / "train.json", [f"{DOG}_1.JPEG", f"{DOG}_2.JPEG"], rows)
+    found = read(tmp_path)
+    assert len(found.rejected) == 1
+    assert found.of[f"{DOG}_1.JPEG"].refused == [RefusedPart(part)]
+    assert found.of[f"{DOG}_2.JPEG"].refused == []
 
 
 def test_every_row_is_read_or_rejected(tmp_path: Path, write_json: Write, square: Square, read: Reads) -> None:

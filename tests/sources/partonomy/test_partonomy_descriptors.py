@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from partonomy_world import AUTHORS, Read, World, rectangle, rle
 
+from partonomy_data.sources.records import RefusedPart
+
 PLANE, PHOTOGRAPH = "airplanes--private", "airplanes--private/1.jpg"
 WINGS = f"{PLANE}--part:wings"
 SIZE = (12, 20)
@@ -183,6 +185,7 @@ def test_a_number_that_is_none_spoils_its_own_mask_only(world: World, read: Read
     world.write_json("descriptor.json", descriptor([instance(PHOTOGRAPH, PLANE, {WINGS: masks})]))
     reading = read(world.root)
     assert list(reading.rules.values()) == ["number_not_finite"]
+    assert reading.photographs[PHOTOGRAPH].refused == [RefusedPart(WINGS)]
     assert len(reading.photographs[PHOTOGRAPH].parts) == 1
 
 
@@ -289,13 +292,13 @@ def test_a_copy_with_a_red_box_whose_photograph_is_gone_is_one_of_its_own(world:
 def test_a_row_whose_photograph_was_only_guessed_is_rejected_where_no_mask_confirms_it(
     world: World, read: Read
 ) -> None:
-    world.photograph("boats--canoe/1.jpg", (30, 30))
+    world.photograph("moved/1.jpg", (30, 30))
     world.photograph("boats--canoe/2.jpg", (30, 30))
     rows = [instance(PHOTOGRAPH, PLANE, {}), instance("boats--canoe/2.jpg", "boats--canoe", {})]
     world.write_json("descriptor.json", descriptor(rows))
     reading = read(world.root)
     assert [row.rule for row in reading.rejected] == ["image_missing"]
-    assert reading.photographs["boats--canoe/1.jpg"].objects == []
+    assert reading.photographs["moved/1.jpg"].objects == []
 
 
 def question(image: str, label: str, segmentations: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from partonomy_world import Read, World
 
 from partonomy_data.errors import SourceError
+from partonomy_data.sources.records import RefusedPart
 
 PLANE, PHOTOGRAPH = "airplanes--private", "airplanes--private/1.jpg"
 WINGS = f"{PLANE}--part:wings"
@@ -120,6 +121,8 @@ def test_a_mask_without_one_of_its_keys_is_quarantined(world: World, read: Read,
     (row,) = reading.rejected
     assert (row.rule, row.table, row.row_id) == ("mask_keys_missing", "parts", f"{WINGS}/1.json")
     assert key in row.reason
+    known = [] if key == "image_path" else [RefusedPart(WINGS)]
+    assert reading.photographs[PHOTOGRAPH].refused == known
 
 
 def test_a_mask_with_more_keys_is_kept(world: World, read: Read) -> None:

@@ -52,20 +52,33 @@ def test_a_photograph_that_is_nowhere_takes_its_mask_to_quarantine(world: World,
 
 def test_a_photograph_in_another_folder_is_the_one_if_its_size_agrees(world: World, read: Read) -> None:
     world.plane()
-    world.photograph("boats--canoe/other.jpg", (12, 20))
-    world.photograph("boats--canoe/smaller.jpg", (11, 20))
+    world.photograph("moved/other.jpg", (12, 20))
+    world.photograph("moved/smaller.jpg", (11, 20))
     world.mask(f"{WINGS}/1.json", f"{PLANE}/other.jpg")
     world.mask(f"{WINGS}/2.json", f"{PLANE}/smaller.jpg")
     reading = read(world.root)
-    assert [p.key for p in reading.photographs["boats--canoe/other.jpg"].parts] == [f"{WINGS}/1.json"]
+    assert [p.key for p in reading.photographs["moved/other.jpg"].parts] == [f"{WINGS}/1.json"]
     assert reading.repairs["image_moved"] == 1
     assert reading.rules == {f"{WINGS}/2.json": "image_missing"}
-    assert reading.photographs["boats--canoe/smaller.jpg"].objects == []
+    assert reading.photographs["moved/smaller.jpg"].objects == []
+
+
+@pytest.mark.parametrize("folder", ["boats--canoe", "Boats--Canoe", "old/boats--canoe", "boats--canoe/old"])
+def test_the_photograph_of_another_object_is_never_the_one_that_is_missing(
+    world: World, read: Read, folder: str
+) -> None:
+    world.plane()
+    world.photograph(f"{folder}/57.jpg", (12, 20))
+    world.mask(f"{WINGS}/1.json", f"{PLANE}/57.jpg")
+    reading = read(world.root)
+    assert reading.rules == {f"{WINGS}/1.json": "image_missing"}
+    assert reading.photographs[f"{folder}/57.jpg"].objects == []
+    assert reading.repairs["image_moved"] == 0
 
 
 def test_a_file_name_that_two_other_folders_have_is_not_guessed(world: World, read: Read) -> None:
     world.plane()
-    for folder in ("boats--canoe", "boats--kayak"):
+    for folder in ("moved", "elsewhere"):
         world.photograph(f"{folder}/twice.jpg")
     world.mask(f"{WINGS}/1.json", f"{PLANE}/twice.jpg")
     assert read(world.root).rules == {f"{WINGS}/1.json": "image_missing"}
@@ -125,6 +138,29 @@ def test_the_size_is_that_of_the_upright_photograph(
     assert (photograph.height, photograph.width) == upright
     assert photograph.transposed == (orientation != 1)
     assert reading.repairs["exif_transposed"] == (orientation != 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "identity"),
+    [
+        ("000000005802.jpg", "coco/000000005802"),
+        ("modified_images/000000005802-0.jpg", "coco/000000005802"),
+        ("000000005802_1a2b3c4d.jpg", "coco/000000005802"),
+        ("modified_images/000000005802-12_1a2b3c4d.jpg", "coco/000000005802"),
+        ("2008_000003.png", "voc/2008_000003"),
+        ("2008_000003-1.jpg", "voc/2008_000003"),
+        ("n02099601_1.JPEG", "imagenet/n02099601_1"),
+        ("n02099601_1-0.JPEG", "imagenet/n02099601_1"),
+        ("n02099601_12345678.JPEG", "imagenet/n02099601_12345678"),
+        ("n02099601_1_1a2b3c4d.JPEG", "imagenet/n02099601_1"),
+        ("000000005802-a.jpg", ""),
+        ("0000000058021.jpg", ""),
+        ("000000005802_1a2b3c4.jpg", ""),
+        ("1.jpg", ""),
+    ],
+)
+def test_a_copy_is_known_for_the_photograph_that_it_was_made_of(name: str, identity: str) -> None:
+    assert photographs.identity(name) == identity
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])

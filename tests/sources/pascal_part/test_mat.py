@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.io import savemat
 
 from partonomy_data.errors import SourceError
-from partonomy_data.sources.records import Photograph
+from partonomy_data.sources.records import Photograph, RefusedPart
 
 from .pascal_files import SIZE, part, pixels, read, square, structs, thing, write_mat, write_photograph
 
@@ -126,6 +126,7 @@ def test_a_code_that_names_no_part_is_quarantined_and_its_object_not_exhaustive(
     photograph = _one(tmp_path, [thing("cow", square(0, 0, 9), [part("head", square(1, 1)), part(code, square(2, 2))])])
     assert [record.category for record in photograph.parts] == ["cow/head"]
     assert [(row.table, row.rule) for row in photograph.rejected] == [("parts", "code_unknown")]
+    assert photograph.refused == [RefusedPart("", "object_0")]
     assert not photograph.objects[0].exhaustive
 
 
@@ -166,6 +167,7 @@ def test_a_part_whose_mask_is_no_matrix_is_quarantined(tmp_path: Path, mask: Any
     photograph = _one(tmp_path, [thing("cat", square(0, 0, 9), rows)])
     assert [record.key for record in photograph.parts] == ["object_0/tail"]
     assert [(row.row_id, row.rule) for row in photograph.rejected] == [("object_0/head", "mask_malformed")]
+    assert photograph.refused == [RefusedPart("cat/head", "object_0")]
     assert not photograph.objects[0].exhaustive
 
 
