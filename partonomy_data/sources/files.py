@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import re
 from collections import Counter
@@ -11,7 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from partonomy_data.errors import SourceError
+from partonomy_data.rules import Rule
 from partonomy_data.sources.base import SourceFile
+from partonomy_data.sources.records import Rejected
+
+#: Of the readers that list folders.
+UNDECODABLE = Rule(
+    "file_name_undecodable",
+    "quarantined",
+    "The name of a file or folder isn't UTF-8.",
+    "It can't be written into a table; the file, or all that is in the folder, isn't opened.",
+)
 
 _STRANGE = re.compile(r"[\x00-\x1f\x7f\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -32,6 +43,30 @@ def unsafe_name(name: str) -> str | None:
     if ".." in name and ".." in name.split("/"):
         return "it climbs out of its folder with '..'"
     return None
+
+
+def shown(name: str) -> str:
+    """A name that a folder was listed with, as a table can hold it: bytes that aren't UTF-8 as `\\xe9`, the rest as it is."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
+
+
+def decodable(names: Iterable[str], folder: str, table: str, rejected: list[Rejected]) -> list[str]:
+    """The file names that are UTF-8, in the order given; the others of this `folder` are added to `rejected`.
+
+    `folder` is relative to the source's folder, `/` between folders; `table` is the one that the files would have entered.
+    """
+    kept = []
+    for name in names:
+        text = shown(name)
+        if text == name:
+            kept.append(name)
+            continue
+        path = posixpath.normpath(posixpath.join(folder, text))
+        row = {"file": path}
+        rejected.append(
+            Rejected(table=table, row_id=path, rule=UNDECODABLE.name, reason="its name is not UTF-8", row=row)
+        )
+    return kept
 
 
 def inside(root: Path, name: str) -> Path | None:

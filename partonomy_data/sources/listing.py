@@ -23,7 +23,9 @@ SETTLED_NS: Final = 2_000_000_000
 
 LISTING: Final = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),  # relative to the folder that was listed
+        pa.field(
+            "path", pa.string(), nullable=False
+        ),  # relative to the folder that was listed, as `files.shown` has it
         pa.field("size", pa.int64(), nullable=False),  # bytes
         pa.field("mtime_ns", pa.int64(), nullable=False),  # 0 where the file had only just changed (`settled`)
         pa.field("inode", pa.uint64(), nullable=False),
@@ -69,10 +71,10 @@ def listing(root: Path, contents: Mapping[str, str] | None = None) -> pa.Table:
     rows = []
     for entry in walk(root) if root.is_dir() else ():
         stat = entry.stat()
-        rows.append((entry.path[start:], stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        rows.append((files.shown(entry.path[start:]), stat.st_size, stat.st_mtime_ns, stat.st_ino))
     if root.is_file():
         stat = root.stat()
-        rows.append((root.name, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        rows.append((files.shown(root.name), stat.st_size, stat.st_mtime_ns, stat.st_ino))
     rows.sort()
     path, size, mtime, inode = zip(*rows, strict=True) if rows else ((), (), (), ())
     known = contents or {}
@@ -97,7 +99,7 @@ def names_digest(root: Path | None) -> str:
     if root is None or not root.is_dir():
         return ""
     start = len(str(root)) + 1
-    return files.digest(*sorted(entry.path[start:] for entry in walk(root)))
+    return files.digest(*sorted(files.shown(entry.path[start:]) for entry in walk(root)))
 
 
 def compare(root: Path, before: pa.Table, *, verify: bool = False) -> Change:

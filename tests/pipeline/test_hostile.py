@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections import Counter
@@ -205,3 +206,12 @@ def test_wrong_options_are_told_in_one_line(tmp_path: Path) -> None:
     assert "--exclude" in refused(build(tmp_path, source, "paco", "--exclude", tmp_path / "none"))
     assert "no runner" in refused(build(tmp_path, source, "paco", "--runner", "cloud"))
     assert refused(partonomy("query", "SELECT 1", "--root", tmp_path / "nowhere"))
+
+
+def test_a_file_name_that_is_not_utf8_is_no_end(tmp_path: Path) -> None:
+    source = paco.write(tmp_path / "paco")
+    with open(os.path.join(os.fsencode(source), b"f\xfcr mich.txt"), "wb") as file:
+        file.write(b"x")
+    assert build(tmp_path, source).status == 0
+    assert counts(tmp_path) == (3, 4, 3)
+    assert "nothing has changed" in partonomy("refresh", "--root", tmp_path / "store").out

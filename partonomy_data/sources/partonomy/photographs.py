@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from partonomy_data.errors import SourceError
-from partonomy_data.sources.files import inside, unsafe_name
+from partonomy_data.sources.files import UNDECODABLE, inside, shown, unsafe_name
 
 EXTENSIONS = (".jpg", ".jpeg", ".webp", ".png")
 MODIFIED = "modified_images"
@@ -29,7 +29,7 @@ _FORMATS = ("JPEG", "WEBP", "PNG", "GIF", "BMP", "TIFF")
 _EXTENSION_OF = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "WEBP": (".webp",), "PNG": (".png",)}
 _ORIENTATION = 0x0112
 _LEADS_OUT = ("link_leads_out", "it is a link to a folder, or out of the source's folder, or to nothing")
-_UNDECODABLE = ("file_name_undecodable", "its name is not UTF-8")
+_UNDECODABLE = (UNDECODABLE.name, "its name is not UTF-8")
 
 
 class Header(NamedTuple):
@@ -108,9 +108,9 @@ def walk(root: Path) -> Iterator[Entry]:
             name = f"{folder}{entry.name}"
             if entry.name.startswith("."):
                 continue
-            shown = name.encode(errors="replace").decode()
-            if shown != name:
-                yield Entry(shown, _UNDECODABLE)
+            text = shown(name)
+            if text != name:
+                yield Entry(text, _UNDECODABLE)
             elif entry.is_symlink():
                 yield Entry(name, _LEADS_OUT if inside(root, name) is None else None)
             elif entry.is_dir():

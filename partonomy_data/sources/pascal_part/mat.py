@@ -43,12 +43,16 @@ def plan(request: SourceRequest) -> Plan:
     folder = folder_of(request.path)
     if folder is None:
         raise SourceError("there is no .mat file", where=str(request.path))
-    names, n_macos = ([request.path.name], 0) if request.path.is_file() else _annotations(folder)
+    listed, n_macos = ([request.path.name], 0) if request.path.is_file() else _annotations(folder)
+    root = folder if request.path.is_file() else request.path
+    rejected: list[Rejected] = []
+    names = files.decodable(listed, folder.relative_to(root).as_posix(), "images", rejected)
+    if not names:
+        raise SourceError("no .mat file has a name that is UTF-8", where=str(folder), mend="Rename the files")
     ids = files.image_ids(request.name, names)
     chosen = buckets.choose(ids.values(), request.limit)
     names = [name for name in names if ids[name] in chosen]
     _refuse_unless_one_is_readable(folder, names)
-    root = folder if request.path.is_file() else request.path
     hashed = files.fingerprints(root, [folder / name for name in names])
     beside = dict.fromkeys([request.path, folder.parent, folder] if request.path.is_dir() else [folder.parent, folder])
     found = photographs.find(request, {Path(name).stem for name in names}, tuple(beside))
@@ -65,6 +69,7 @@ def plan(request: SourceRequest) -> Plan:
             [(place, file.sha256) for place, file in zip(places, hashed, strict=True)],
         ),
         images_root=found.root,
+        rejected=rejected,
         repairs={"macos_file": n_macos} if n_macos else {},
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from partonomy_data.rules import Rule
-from partonomy_data.sources import coco_json
+from partonomy_data.sources import coco_json, files
 
 _ALL_LAYOUTS = (
+    files.UNDECODABLE,
     Rule(
         "macos_file",
         "kept",

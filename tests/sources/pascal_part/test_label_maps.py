@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,15 @@ def test_a_changed_map_changes_the_fingerprint(tmp_path: Path) -> None:
     second = fingerprints()
     _write(tmp_path, _map((DOG, 0, 1)), _map((DOG_HEAD, 0, 1)))
     assert len({*first, *second, *fingerprints()}) == 3
+
+
+def test_a_map_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_path: Path) -> None:
+    _write(tmp_path, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    for path in _paths(tmp_path):
+        os.link(path, os.path.join(os.fsencode(path.parent), b"2008_\xff.png"))
+    _, found, rejected = read(tmp_path, tmp_path)
+    assert list(found) == [STEM]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("objects", "annotations_detectron2_obj/train/2008_\\xff.png", "file_name_undecodable"),
+        ("parts", "annotations_detectron2_part/train/2008_\\xff.png", "file_name_undecodable"),
+    ]

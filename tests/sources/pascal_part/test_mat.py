@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -339,3 +340,17 @@ def test_a_fingerprint_follows_the_content_and_nothing_else(tmp_path: Path) -> N
     assert fingerprint(tmp_path / "b") != with_photograph
     write_mat(tmp_path / "a", STEM, [thing("cat", square(2, 2))])
     assert fingerprint(tmp_path / "a") != first
+
+
+def test_a_file_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_path: Path) -> None:
+    path = write_mat(tmp_path, "2008_000003", [thing("dog", square(0, 0, 6))])
+    bad = os.path.join(os.fsencode(path.parent), b"2008_\xff.mat")
+    os.link(path, bad)
+    _, found, rejected = read(tmp_path, tmp_path)
+    assert list(found) == ["2008_000003"]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("images", "Annotations_Part/2008_\\xff.mat", "file_name_undecodable")
+    ]
+    path.unlink()
+    with pytest.raises(SourceError, match="UTF-8"):
+        read(tmp_path, tmp_path)
