@@ -149,12 +149,14 @@ def size(path: Path) -> tuple[int, int] | None:
     """Height and width that a photograph's header states, or None if it is no image. Its pixels are not read."""
     from PIL import Image
 
+    from partonomy_data.photographs import decoding
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of many pixels; none are read
         try:
             with Image.open(path) as image:
                 return image.height, image.width
-        except (OSError, ValueError, Image.DecompressionBombError):
+        except decoding.DAMAGE:
             return None
 
 
