@@ -105,7 +105,7 @@ def _whole(opened: Opened, row: Row) -> Response:
     """The file as it lies, where browsers and masks agree on it; else made anew, upright."""
     try:
         path = opened.photographs.path(row["source"], row["uri"], row["image_id"])
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             kind = _AS_THEY_ARE.get(file.format or "")
         if kind is not None and row["orientation"] == 1:
             return Response(path.read_bytes(), media_type=kind, headers=_CACHE)
@@ -143,7 +143,7 @@ def _decoded(opened: Opened, row: Row, width: int = 0) -> Image.Image:
         raise UsageError("the photograph is too large to be shown", where=row["image_id"])
     path = opened.photographs.path(row["source"], row["uri"], row["image_id"])
     if width and row["orientation"] == 1:
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             if file.format == "JPEG" and file.size == (row["width"], row["height"]):
                 file.draft("RGB", (width, round(width * row["height"] / row["width"])))
                 return file.convert("RGB")

@@ -29,7 +29,7 @@ RULES = (
     Rule(
         "photograph_unreadable",
         "quarantined",
-        "The photograph's file is empty, cut off, or not an image.",
+        "The photograph's file is empty, cut off, or no image of a known format (JPEG, PNG, WEBP, GIF, BMP, TIFF).",
         "It can't be shown or learned from; its annotations go with it.",
     ),
     Rule(
@@ -103,7 +103,7 @@ def _reason(error: Exception) -> str:
 
 
 def _inspect(path: Path, photograph: Photograph) -> Inspection:
-    with path.open("rb") as file, Image.open(file) as image:
+    with path.open("rb") as file, Image.open(file, formats=decoding.FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             reason = f"the header says {image.width}x{image.height} pixels"
             return Inspection(rule="photograph_too_large", reason=reason)

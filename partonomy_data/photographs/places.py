@@ -129,7 +129,7 @@ def opened(path: Path, width: int, height: int, *, transposed: bool) -> Image.Im
     Raises UsageError: it can't be read, or is of another size.
     """
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             image = (decoding.upright(file) if transposed else file).convert("RGB")
     except decoding.DAMAGE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it can't be read as an image"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import EpsImagePlugin, Image, ImageOps
 
+from model.evaluation.general import asking
 from partonomy_data.errors import UsageError
 from partonomy_data.photographs import decoding, inspecting, places
+from partonomy_data.sources.pascal_part import photographs as pascal_part
 from partonomy_data.sources.records import Photograph
 
 from .test_inspecting import picture
@@ -80,3 +83,24 @@ def test_whatever_decoding_raises_a_photograph_is_unreadable(
     assert inspecting.inspect(tmp_path, photo).rule == "photograph_unreadable"
     with pytest.raises(UsageError, match="can't be read as an image"):
         places.opened(tmp_path / "a.jpg", 24, 40, transposed=True)
+
+
+def test_an_eps_that_is_called_a_photograph_starts_no_ghostscript(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    ghostscript = tmp_path / "bin" / "gs"
+    ghostscript.parent.mkdir()
+    ghostscript.write_text(f"#!/bin/sh\ntouch {started}\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ghostscript.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    path = tmp_path / "a.jpg"
+    picture(40, 24).save(path, "EPS")
+    photo = Photograph(image_id="x/a", file_name="a.jpg", width=40, height=24, path="a.jpg")
+    assert inspecting.inspect(tmp_path, photo).rule == "photograph_unreadable"
+    with pytest.raises(UsageError, match="can't be read as an image"):
+        places.opened(path, 40, 24, transposed=False)
+    assert pascal_part.size(path) is None
+    assert isinstance(asking._opened(path), str)
+    assert not started.exists()

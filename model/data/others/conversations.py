@@ -49,7 +49,7 @@ def rows(
             left.out("conversations that don't go question, answer, question, answer", str(one.id))
             continue
         try:
-            with Image.open(images / one.image) as file:  # reads its head alone
+            with Image.open(images / one.image, formats=decoding.FORMATS) as file:  # reads its head alone
                 width, height = file.size
         except decoding.DAMAGE:
             left.out("conversations whose photograph can't be read", str(one.id))

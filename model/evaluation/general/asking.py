@@ -76,7 +76,7 @@ def _batch(model: TextModel, questions: list[Question], config: GeneralConfig) -
 def _opened(path: Path) -> Image.Image | str:
     """A photograph, upright, RGB; or why it can't be read."""
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             return decoding.upright(file).convert("RGB")
     except decoding.DAMAGE as error:
         return (error.strerror if isinstance(error, OSError) else None) or "it is no image, or damaged"

@@ -154,7 +154,7 @@ def size(path: Path) -> tuple[int, int] | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of many pixels; none are read
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=decoding.FORMATS) as image:
                 return image.height, image.width
         except decoding.DAMAGE:
             return None
