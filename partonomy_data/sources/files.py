@@ -81,7 +81,8 @@ def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
     """File name → `image_id`, for all the file names of a source.
 
     The id is `<source>/<stem>`; with the folder (`<source>/<folder>/<stem>`) where two files share a stem; with the
-    extension too where that doesn't suffice.
+    extension too where that doesn't suffice. No two are alike: an id that several would have is left to the file whose whole
+    name it is (`b.jpg` and `b.png` beside `b.jpg.jpg`).
     """
     # Plain string functions, as this runs over every file name of a source.
     bases = {name: posixpath.splitext(name)[0] for name in sorted(set(file_names))}
@@ -94,6 +95,9 @@ def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
             ids[name] = f"{source}/{stem}"
         else:
             ids[name] = f"{source}/{base if full[base] == 1 else name}"
+    while len(set(ids.values())) < len(ids):
+        times = Counter(ids.values())
+        ids = {name: f"{source}/{name}" if times[image_id] > 1 else image_id for name, image_id in ids.items()}
     return ids
 
 
