@@ -93,6 +93,9 @@ def _load(path: Path) -> Header:
             where=str(path),
             mend=_EXPECTED,
         )
+    ids = Counter(category.id for category in header.categories)
+    if twice := sorted(number for number, times in ids.items() if times > 1):
+        raise SourceError(f"two categories have the id {twice[0]}", where=str(path), mend="Fetch the file again")
     return header
 
 

@@ -347,3 +347,34 @@ def test_a_malformed_annotation_is_not_that_of_the_image_with_id_minus_one(
     _, photographs, rejected = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
     assert rows_of(rejected) == [("objects", "paco_lvis_v1_train.json#0", "row_malformed")]
     assert sum(len(one.objects) for one in photographs.values()) == 0
+
+
+def test_two_categories_with_one_id_are_refused(tmp_path: Path, data: dict[str, Any]) -> None:
+    data["categories"].append({"id": paco.MUG_HANDLE, "name": "mug:rim", "supercategory": "PART"})
+    with pytest.raises(SourceError, match=f"train.json: two categories have the id {paco.MUG_HANDLE}"):
+        read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "table"),
+    [
+        ("handle", "PART", "parts"),
+        ("mug", "PART", "parts"),
+        (":x", "PART", "parts"),
+        ("mug:", "PART", "parts"),
+        ("mug:_", "PART", "parts"),
+        ("mug:house", "OBJECT", "objects"),
+        ("_", "OBJECT", "objects"),
+    ],
+)
+def test_a_category_called_like_none_of_its_kind_is_quarantined_with_its_annotations(
+    tmp_path: Path, data: dict[str, Any], name: str, kind: str, table: str
+) -> None:
+    before, _, _ = read(paco.write(tmp_path / "sound", data), tmp_path / "before")
+    data["categories"].append({"id": 5000, "name": name, "supercategory": kind})
+    data["annotations"].append(paco.annotation(99, 1, 5000, paco.ring(1, 1, 9, 9)))
+    plan, photographs, _ = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    assert rows_of(photographs["paco/000000000001"].rejected) == [(table, "99", "category_name_malformed")]
+    assert plan.vocabulary == before.vocabulary
+    declared = {part.key for part in plan.vocabulary.parts}
+    assert all(row.part in declared for one in photographs.values() for row in one.evidence)
