@@ -72,7 +72,7 @@ def decodable(names: Iterable[str], folder: str, table: str, rejected: list[Reje
 def inside(root: Path, name: str) -> Path | None:
     """`root/name` if that is a file whose real place is within `root`; else None."""
     path = root / name
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long to be one
         return None
     return path if path.resolve().is_relative_to(root.resolve()) else None
 

@@ -84,3 +84,8 @@ def test_digests_tell_apart_what_joining_would_not() -> None:
     assert files.digest("ab", "c") != files.digest("a", "bc")
     assert files.digest("1") != files.digest(1)
     assert files.digest("a", 1) == files.digest("a", 1)
+
+
+def test_a_name_that_is_too_long_to_be_a_file_is_not_inside(tmp_path: Path) -> None:
+    assert files.inside(tmp_path, "x" * 300 + ".jpg") is None
+    assert files.inside(tmp_path, "x/" * 5000 + ".jpg") is None

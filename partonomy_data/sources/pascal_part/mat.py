@@ -94,9 +94,12 @@ def read(shard: Shard) -> Iterator[Photograph | Rejected]:
     folder, root = Path(shard.payload["folder"]), shard.payload["images_root"]
     for fields in shard.payload["places"]:
         place = Place(*fields)
+        said = None
         try:
             said = annotation.read(folder / place.annotation)
             yield instances.photograph(said, place, None if root is None else Path(root))
         except MatFileError as error:
             reason = f"{place.annotation}: {error.reason}"
             yield Rejected(table="images", row_id=place.annotation, rule=error.rule, reason=reason)
+            if said is not None:
+                yield from instances.rejected_rows(said, place, error.rule)

@@ -47,6 +47,12 @@ _MAT_FILES = (
         "The photograph's width and height can't be known.",
     ),
     Rule(
+        "mask_too_large",
+        "quarantined",
+        "A mask in a file has a side or a number of pixels that no mask can have.",
+        "The whole file is not used: its photograph would be of that size.",
+    ),
+    Rule(
         "cell_for_struct",
         "repaired",
         "A file that Python saved anew holds a cell array of structs where MATLAB has a struct array.",

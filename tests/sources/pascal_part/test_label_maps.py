@@ -141,6 +141,7 @@ def _damaged() -> list[Any]:
         pytest.param(png(16, 12, 8, 0), "can't be decoded", id="too few pixels"),
         pytest.param(png(wide, 1001, 8, 0), "pixels", id="bomb"),
         pytest.param(png(2**31 - 1, 2**31 - 1, 8, 0), "pixels", id="largest bomb"),
+        pytest.param(png(1 << 25, 1, 8, 0), "pixels", id="a side that no mask has"),
         pytest.param(png(0, 5, 8, 0), "pixels", id="no width"),
         pytest.param(png(16, 12, 8, 2), "in color", id="color"),
         pytest.param(png(16, 12, 8, 6), "transparency", id="color with transparency"),

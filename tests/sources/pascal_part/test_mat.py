@@ -354,3 +354,22 @@ def test_a_file_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_pa
     path.unlink()
     with pytest.raises(SourceError, match="UTF-8"):
         read(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mask", "rule"), [(np.zeros((0, 0)), "size_unknown"), (np.ones((1, (1 << 24) + 1), np.uint8), "mask_too_large")]
+)
+def test_a_file_that_is_rejected_takes_its_objects_and_parts_along(tmp_path: Path, mask: Any, rule: str) -> None:
+    source = tmp_path / "source"
+    write_mat(source, STEM, [thing("dog", mask, [part("head", mask), part("tail", mask)]), thing("cat", mask)])
+    write_mat(source, "2008_000004", [thing("dog", square(0, 0, 6))])
+    _, found, rejected = read(source, tmp_path)
+    assert list(found) == ["2008_000004"]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("images", f"{STEM}.mat", rule),
+        ("objects", f"{STEM}.mat#object_0", "image_quarantined"),
+        ("parts", f"{STEM}.mat#object_0/head", "image_quarantined"),
+        ("parts", f"{STEM}.mat#object_0/tail", "image_quarantined"),
+        ("objects", f"{STEM}.mat#object_1", "image_quarantined"),
+    ]
+    assert rejected[0].reason.startswith(f"{STEM}.mat: ")
