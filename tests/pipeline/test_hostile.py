@@ -215,3 +215,18 @@ def test_a_file_name_that_is_not_utf8_is_no_end(tmp_path: Path) -> None:
     assert build(tmp_path, source).status == 0
     assert counts(tmp_path) == (3, 4, 3)
     assert "nothing has changed" in partonomy("refresh", "--root", tmp_path / "store").out
+
+
+def test_annotations_in_a_folder_that_is_a_link_are_read_and_watched(tmp_path: Path) -> None:
+    source = paco.write(tmp_path / "paco")
+    (source / "annotations").rename(tmp_path / "elsewhere")
+    (source / "annotations").symlink_to(tmp_path / "elsewhere")
+    (source / "self").symlink_to("self")
+    (source / "all").symlink_to("/usr")
+    assert build(tmp_path, source).status == 0
+    assert "nothing has changed" in partonomy("refresh", "--root", tmp_path / "store").out
+    paco.write(tmp_path / "other", paco.mugs(5))
+    changed = (tmp_path / "other" / "annotations" / "paco_lvis_v1_train.json").read_bytes()
+    (tmp_path / "elsewhere" / "paco_lvis_v1_train.json").write_bytes(changed)
+    assert "nothing has changed" not in partonomy("refresh", "--root", tmp_path / "store").out
+    assert counts(tmp_path)[0] == 5

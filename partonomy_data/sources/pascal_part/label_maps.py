@@ -9,6 +9,7 @@ The maps tell classes and not instances, so that there is one merged object of e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,14 @@ def plan(request: SourceRequest) -> Plan:
         ),
         images_root=root,
         rejected=rejected,
-        repairs={"macos_file": n_macos} if n_macos else {},
+        repairs=dict(+Counter(macos_file=n_macos, link_out_of_folder=sum(here.outside for here in found.values()))),
     )
 
 
 def _maps(folder: Path, rejected: list[Rejected]) -> tuple[list[str], int]:
     """`<split>/<stem>.png` of all maps of parts or of objects, sorted; and how many of macOS's copies were passed over.
 
-    Maps whose names aren't UTF-8 are added to `rejected`.
+    Maps that may not be opened are added to `rejected`.
     """
     kept: set[str] = set()
     n_macos = 0
@@ -77,7 +78,10 @@ def _maps(folder: Path, rejected: list[Rejected]) -> tuple[list[str], int]:
         for split in _SPLITS:
             names = [name for name in photographs.listing(folder / kind / split) if name.endswith(".png")]
             own = [name for name in names if not name.startswith(MACOS_PREFIX)]
-            kept.update(f"{split}/{name}" for name in files.decodable(own, f"{kind}/{split}", _table(kind), rejected))
+            kept.update(
+                f"{split}/{name}"
+                for name in photographs.admitted(folder, f"{kind}/{split}", own, _table(kind), rejected)
+            )
             n_macos += sum(name.startswith(MACOS_PREFIX) for name in names)
     return sorted(kept), n_macos
 

@@ -7,6 +7,7 @@ ImageSets/Main/{train,val}.txt          VOC2010's splits, likewise
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,9 +47,10 @@ def plan(request: SourceRequest) -> Plan:
     listed, n_macos = ([request.path.name], 0) if request.path.is_file() else _annotations(folder)
     root = folder if request.path.is_file() else request.path
     rejected: list[Rejected] = []
-    names = files.decodable(listed, folder.relative_to(root).as_posix(), "images", rejected)
+    names = photographs.admitted(root, folder.relative_to(root).as_posix(), listed, "images", rejected)
     if not names:
-        raise SourceError("no .mat file has a name that is UTF-8", where=str(folder), mend="Rename the files")
+        what = f"no .mat file can be used; of {rejected[0].row_id}: {rejected[0].reason}"
+        raise SourceError(what, where=str(folder), mend="Give the files' own folder, and names that are UTF-8")
     ids = files.image_ids(request.name, names)
     chosen = buckets.choose(ids.values(), request.limit)
     names = [name for name in names if ids[name] in chosen]
@@ -70,7 +72,7 @@ def plan(request: SourceRequest) -> Plan:
         ),
         images_root=found.root,
         rejected=rejected,
-        repairs={"macos_file": n_macos} if n_macos else {},
+        repairs=dict(+Counter(macos_file=n_macos, link_out_of_folder=found.outside)),
     )
 
 

@@ -8,6 +8,18 @@ from partonomy_data.sources import coco_json, files
 _ALL_LAYOUTS = (
     files.UNDECODABLE,
     Rule(
+        "link_leads_out",
+        "quarantined",
+        "A `.mat` file or a label map is a link that leads out of the source's folder.",
+        "It isn't opened. Name the folder that it leads to.",
+    ),
+    Rule(
+        "link_out_of_folder",
+        "kept",
+        "A photograph, or the folder of photographs, is a link that leads out of the folder.",
+        "It is not followed; the photograph counts as missing. Name the real folder with --images.",
+    ),
+    Rule(
         "macos_file",
         "kept",
         "An archive made on macOS holds a `._` file beside each file.",

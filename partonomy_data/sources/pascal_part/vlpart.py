@@ -82,7 +82,7 @@ def plan(request: SourceRequest, work: Path) -> Plan:
         shards=[_shard(request.name, number, count, pieces[number], sizes[number]) for number in sorted(pieces)],
         images_root=found.root,
         rejected=rejected,
-        repairs=_repairs(headers),
+        repairs=_repairs(headers) | ({"link_out_of_folder": found.outside} if found.outside else {}),
     )
 
 

@@ -214,3 +214,19 @@ def test_a_map_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_pat
         ("objects", "annotations_detectron2_obj/train/2008_\\xff.png", "file_name_undecodable"),
         ("parts", "annotations_detectron2_part/train/2008_\\xff.png", "file_name_undecodable"),
     ]
+
+
+def test_links_that_lead_out_are_not_opened(tmp_path: Path) -> None:
+    source, other = tmp_path / "source", tmp_path / "other"
+    _write(source, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    _write(other, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    (source / "images" / "train").mkdir(parents=True)
+    photograph = write_photograph(other / f"{STEM}.jpg")
+    (source / "images" / "train" / f"{STEM}.jpg").symlink_to(photograph)
+    for own, foreign in zip(_paths(source, stem="2008_000009"), _paths(other), strict=True):
+        own.symlink_to(foreign)
+    plan, found, rejected = read(source, tmp_path)
+    assert list(found) == [STEM]
+    assert found[STEM].path is None
+    assert [(row.table, row.rule) for row in rejected] == [("objects", "link_leads_out"), ("parts", "link_leads_out")]
+    assert plan.repairs["link_out_of_folder"] == 1

@@ -373,3 +373,26 @@ def test_a_file_that_is_rejected_takes_its_objects_and_parts_along(tmp_path: Pat
         ("objects", f"{STEM}.mat#object_1", "image_quarantined"),
     ]
     assert rejected[0].reason.startswith(f"{STEM}.mat: ")
+
+
+def test_links_that_lead_out_are_not_opened(tmp_path: Path) -> None:
+    source, other = tmp_path / "source", tmp_path / "other"
+    for folder, stem in ((source, STEM), (source, "2008_000004"), (other, "2008_000005")):
+        write_mat(folder, stem, [thing("dog", square(0, 0, 6))])
+        write_photograph(folder / "JPEGImages" / f"{stem}.jpg")
+    out = source / "Annotations_Part" / "2008_000005.mat"
+    out.symlink_to(other / "Annotations_Part" / "2008_000005.mat")
+    photograph = source / "JPEGImages" / f"{STEM}.jpg"
+    photograph.unlink()
+    photograph.symlink_to(other / "JPEGImages" / "2008_000005.jpg")
+    (source / "Annotations_Part" / "2008_000006.mat").symlink_to("2008_000004.mat")
+    (tmp_path / "link").symlink_to(source)
+    for path in (source, tmp_path / "link"):
+        plan, found, rejected = read(path, tmp_path / "work")
+        assert sorted(found) == [STEM, "2008_000004", "2008_000006"]
+        assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+            ("images", "Annotations_Part/2008_000005.mat", "link_leads_out")
+        ]
+        assert found[STEM].path is None
+        assert found["2008_000004"].path == "JPEGImages/2008_000004.jpg"
+        assert plan.repairs == {"link_out_of_folder": 1}
