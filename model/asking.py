@@ -10,12 +10,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from model.plum import answering, saving
 from model.plum.answering import Answer
 from model.plum.errors import ModelError
 from partonomy_data import masks
+from partonomy_data.photographs import decoding
 
 #: Okabe and Ito's colors, which color-blind people tell apart too, without black.
 COLORS: Final = (
@@ -42,8 +43,8 @@ def ask(model: Path, image: Path, question: str, answer: str | None = None) -> A
     """Asks the model in a folder about an image file; or has it find the parts in a given `answer`. Raises ModelError."""
     try:
         with Image.open(image) as file:
-            photograph = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+            photograph = decoding.upright(file).convert("RGB")
+    except decoding.DAMAGE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it can't be read as an image"
         raise ModelError(reason, where=str(image)) from error
     plum = saving.from_pretrained(model).plum

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from partonomy_data.errors import UsageError
 from partonomy_data.explore.opening import Opened, Row
 from partonomy_data.explore.rendering import PageError, Site
+from partonomy_data.photographs import decoding
 from partonomy_data.photographs.places import opened as opened_photograph
 
 #: Widths that pictures are made in, in pixels; others are rounded up, so that few are made.
@@ -104,7 +105,7 @@ def _whole(opened: Opened, row: Row) -> Response:
     """The file as it lies, where browsers and masks agree on it; else made anew, upright."""
     try:
         path = opened.photographs.path(row["source"], row["uri"], row["image_id"])
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             kind = _AS_THEY_ARE.get(file.format or "")
         if kind is not None and row["orientation"] == 1:
             return Response(path.read_bytes(), media_type=kind, headers=_CACHE)
@@ -112,7 +113,7 @@ def _whole(opened: Opened, row: Row) -> Response:
         written = io.BytesIO()
         image.save(written, "JPEG", quality=92)
         return Response(written.getvalue(), media_type="image/jpeg", headers=_CACHE)
-    except (UsageError, OSError):
+    except (UsageError, *decoding.DAMAGE):
         return _absent(row["width"], row["height"])
 
 
@@ -124,7 +125,7 @@ def _small(
         try:
             image = _decoded(opened, row, width if box[2:] == (row["width"], row["height"]) else 0)
             image = image if image.width < row["width"] else image.crop(box)
-        except (UsageError, OSError):
+        except (UsageError, *decoding.DAMAGE):
             return _absent(box[2] - box[0], box[3] - box[1])
         height = max(1, round(width * image.height / image.width))
         if image.width > width:
@@ -142,7 +143,7 @@ def _decoded(opened: Opened, row: Row, width: int = 0) -> Image.Image:
         raise UsageError("the photograph is too large to be shown", where=row["image_id"])
     path = opened.photographs.path(row["source"], row["uri"], row["image_id"])
     if width and row["orientation"] == 1:
-        with Image.open(path) as file:
+        with Image.open(path, formats=decoding.FORMATS) as file:
             if file.format == "JPEG" and file.size == (row["width"], row["height"]):
                 file.draft("RGB", (width, round(width * row["height"] / row["width"])))
                 return file.convert("RGB")

@@ -7,6 +7,7 @@ archives that grow beyond what such a file can. What macOS adds (`__MACOSX/`, `.
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import shutil
 import stat
@@ -34,6 +35,7 @@ _DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
+    lzma.LZMAError,
     gzip.BadGzipFile,
     EOFError,
     NotImplementedError,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from partonomy_data import masks
 from partonomy_data.ingest.gather import Gathered
 from partonomy_data.ingest.labels import Labels
-from partonomy_data.ingest.placing import Placed
+from partonomy_data.ingest.placing import Placed, usable_box
 from partonomy_data.masks import Rle
 from partonomy_data.sources.records import AttributeRecord, ObjectRecord, Rejected
 from schemas import columns as types
@@ -191,8 +191,8 @@ def _areas_and_boxes(
     has = np.array([rle is not None for rle in rles], dtype=bool)
     boxed, boxes = has.copy(), boxes.copy()
     for i in np.flatnonzero(~has).tolist():
-        box = things[i].box
-        if box is not None and np.isfinite(box).all() and box[2] > 0 and box[3] > 0:
+        box = usable_box(things[i])
+        if box is not None:
             boxes[i], boxed[i] = box, True
     flat = pa.array(boxes.ravel())
     return pa.array(areas, mask=~has), pa.FixedSizeListArray.from_arrays(flat, type=types.BOX, mask=pa.array(~boxed))

@@ -16,6 +16,9 @@ from partonomy_data.masks import Encoded, Rle
 from partonomy_data.matching import Candidate, match
 from partonomy_data.sources.records import ObjectRecord
 
+#: Above this a number is infinite in 32 bits.
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(slots=True)
 class Placed:
@@ -193,9 +196,16 @@ def _match_group(placed: Placed, group_key: tuple[int, str], parts: list[int], o
             placed.part_overlap[j] = found.overlap
 
 
+def usable_box(thing: ObjectRecord) -> tuple[float, float, float, float] | None:
+    """The source's own box of an object (xywh, pixels) if a table can hold it: finite in 32 bits, with sides above 0."""
+    if thing.box is None or not all(abs(value) <= _LARGEST for value in thing.box):
+        return None
+    return thing.box if np.float32(thing.box[2]) > 0 and np.float32(thing.box[3]) > 0 else None
+
+
 def _outline(placed: Placed, i: int, height: int, width: int) -> Rle | None:
     """An object's mask, else its box as a mask, else None."""
-    box = placed.gathered.objects[i].box
+    box = usable_box(placed.gathered.objects[i])
     if placed.object_masks[i] is not None or box is None:
         return placed.object_masks[i]
     x, y, w, h = box

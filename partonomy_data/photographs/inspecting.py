@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from partonomy_data.photographs import decoding
 from partonomy_data.rules import Rule
 from partonomy_data.sources.records import Photograph
 
@@ -28,7 +29,7 @@ RULES = (
     Rule(
         "photograph_unreadable",
         "quarantined",
-        "The photograph's file is empty, cut off, or not an image.",
+        "The photograph's file is empty, cut off, or no image of a known format (JPEG, PNG, WEBP, GIF, BMP, TIFF).",
         "It can't be shown or learned from; its annotations go with it.",
     ),
     Rule(
@@ -89,7 +90,7 @@ def inspect(root: Path | None, photograph: Photograph) -> Inspection:
             return _inspect(path, photograph)
     except Image.DecompressionBombError as error:
         return Inspection(rule="photograph_too_large", reason=str(error))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
+    except decoding.DAMAGE as error:
         return Inspection(rule="photograph_unreadable", reason=f"{photograph.path}: {_reason(error)}")
 
 
@@ -97,15 +98,16 @@ def _reason(error: Exception) -> str:
     """The error without any path of this machine."""
     if isinstance(error, UnidentifiedImageError):
         return "no image format that is known"
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+    told = str(error) or type(error).__name__
+    return (error.strerror or told) if isinstance(error, OSError) else told
 
 
 def _inspect(path: Path, photograph: Photograph) -> Inspection:
-    with path.open("rb") as file, Image.open(file) as image:
+    with path.open("rb") as file, Image.open(file, formats=decoding.FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             reason = f"the header says {image.width}x{image.height} pixels"
             return Inspection(rule="photograph_too_large", reason=reason)
-        orientation = _orientation(image)
+        orientation = decoding.orientation(image)
         sideways = photograph.transposed and orientation >= 5
         size = (image.height, image.width) if sideways else (image.width, image.height)
         if size != (photograph.width, photograph.height):
@@ -120,19 +122,13 @@ def _inspect(path: Path, photograph: Photograph) -> Inspection:
     return Inspection(content, looks, orientation, notes=tuple(notes))
 
 
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 where there is none, or none that there is."""
-    told = image.getexif().get(0x0112, 1)
-    return told if isinstance(told, int) and 1 <= told <= 8 else 1
-
-
 def perceptual_hash(image: Image.Image) -> int:
     """A 64-bit hash of an image's looks: signs of its 64 lowest DCT coefficients (32x32 gray) against their median.
 
     The image is made upright first (EXIF). JPEGs are decoded at an eighth of their size, as no more is needed.
     """
     image.draft("L", (64, 64))
-    small = ImageOps.exif_transpose(image).convert("L").resize((32, 32), Image.Resampling.BOX)
+    small = decoding.upright(image).convert("L").resize((32, 32), Image.Resampling.BOX)
     low = _dct_rows() @ np.asarray(small, dtype=np.float64) @ _dct_rows().T
     bits = (low > np.median(low)).ravel()
     return int(np.packbits(bits).view(">u8")[0])

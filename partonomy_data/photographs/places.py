@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from partonomy_data.errors import UsageError
+from partonomy_data.photographs import decoding
 from partonomy_data.sources.files import inside, unsafe_name
 from partonomy_data.store.layout import Layout
 
@@ -128,9 +129,9 @@ def opened(path: Path, width: int, height: int, *, transposed: bool) -> Image.Im
     Raises UsageError: it can't be read, or is of another size.
     """
     try:
-        with Image.open(path) as file:
-            image = (ImageOps.exif_transpose(file) if transposed else file).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=decoding.FORMATS) as file:
+            image = (decoding.upright(file) if transposed else file).convert("RGB")
+    except decoding.DAMAGE as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it can't be read as an image"
         raise UsageError(reason, where=str(path), mend="Fetch the photograph again, or build again") from error
     if image.size != (width, height):

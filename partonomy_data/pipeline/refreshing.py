@@ -172,7 +172,9 @@ def remember(finished: Finished, *, complete: bool) -> None:
         for place, (folder, listed) in enumerate(folders.items()):
             if name not in finished.failed:
                 known = _contents(finished, name, Path(folder), listed, contents.get(name, {}))
-                _write_listing(_listing_path(workspace, name, place), listing.settled(_with(listed, known), start))
+                _write_listing(
+                    _listing_path(workspace, name, place), listing.settled(_with(listed, Path(folder), known), start)
+                )
     last = Last(
         settings=settings_digest(config),
         code=_code(config),
@@ -214,6 +216,9 @@ def _contents(
             wanted[ending].append(path)
     for file in plan.files:
         at = [path for path in wanted[file.path.rsplit("/", 1)[-1]] if f"/{path}".endswith(f"/{file.path}")]
+        if not at:  # a link out of the folder leads to it, which listings don't follow
+            places = (f"{start}{file.path}" for start in ("", "annotations/"))
+            at = [place for place in places if (folder / place).is_file()][:1]
         if len(at) == 1:
             known[at[0]] = file.sha256
     return known
@@ -224,9 +229,13 @@ def _plain(path: str) -> str:
     return os.path.normpath(path) if "//" in path or "./" in path else path
 
 
-def _with(listed: pa.Table, known: Mapping[str, str]) -> pa.Table:
-    digests = pa.array([known.get(path) for path in listed["path"].to_pylist()], pa.string())
-    return listed.set_column(4, listing.LISTING.field("sha256"), digests)
+def _with(listed: pa.Table, folder: Path, known: Mapping[str, str]) -> pa.Table:
+    """The listing of a folder with what is known of contents, and with the files that are known and not in it."""
+    paths = listed["path"].to_pylist()
+    digests = pa.array([known.get(path) for path in paths], pa.string())
+    further = known.keys() - set(paths)
+    with_contents = listed.set_column(4, listing.LISTING.field("sha256"), digests)
+    return listing.joined(with_contents, folder, {path: known[path] for path in sorted(further)})
 
 
 def _listing_path(workspace: Workspace, name: str, place: int) -> Path:

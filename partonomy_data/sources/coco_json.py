@@ -42,7 +42,7 @@ RULES = (
     Rule(
         "row_malformed",
         "quarantined",
-        "A row lacks a field that it must have, or has one of the wrong type (an id as a string, say).",
+        "A row lacks a field that it must have, has one of the wrong type (an id as a string, say), or isn't UTF-8.",
         "What it says can't be relied on.",
     ),
     Rule(
@@ -63,6 +63,10 @@ Header = TypeVar("Header")
 Annotation = TypeVar("Annotation")
 
 
+#: What decoding a row raises that isn't of its type, or not even text.
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, OverflowError)
+#: The ids that a photograph may have.
+IDS = range(-(1 << 63), 1 << 63)
 #: The longest side in pixels that a photograph may have.
 LARGEST_SIDE = 65_535
 
@@ -94,6 +98,10 @@ class Piece(msgspec.Struct, frozen=True):
 
 class _Reference(msgspec.Struct, gc=False):
     image_id: int
+
+
+class _Identified(msgspec.Struct):
+    id: int
 
 
 _NOT_FINITE = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
@@ -162,30 +170,58 @@ def begins_with_mark(path: Path) -> bool:
         return file.read(3) == _BYTE_ORDER_MARK
 
 
-def usable_images(images: Iterable[ImageT], where: str, seen_names: set[str], rejected: list[Rejected]) -> list[ImageT]:
-    """The images of the file `where` that can be placed. Their names are added to `seen_names`, the others to `rejected`.
+def usable_images(
+    rows: Iterable[msgspec.Raw], kind: type[ImageT], where: str, seen_names: set[str], rejected: list[Rejected]
+) -> tuple[list[ImageT], set[int]]:
+    """The images of the file `where` that can be placed, typed; and the ids of the others, where these have one.
 
-    Rules: `file_name_unsafe`, `duplicate_image` (an id of this file, or a name of any file, that was read already),
-    `size_invalid`.
+    The names of the first are added to `seen_names`, the others to `rejected`. Rules: `row_malformed`,
+    `number_not_finite`, `file_name_unsafe`, `duplicate_image` (an id of this file, or a name of any file, that was read
+    already), `size_invalid`.
     """
+    decoder = msgspec.json.Decoder(kind)
     seen_ids: set[int] = set()
-    usable = []
-    for image in images:
-        unsafe = files.unsafe_name(image.file_name)
-        if unsafe:
-            rule, reason = "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
-        elif image.id in seen_ids or image.file_name in seen_names:
-            rule, reason = "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
-        elif not (0 < image.width <= LARGEST_SIDE and 0 < image.height <= LARGEST_SIDE):
-            rule, reason = "size_invalid", f"the size is {image.width}x{image.height}"
-        else:
-            seen_ids.add(image.id)
-            seen_names.add(image.file_name)
-            usable.append(image)
+    usable: list[ImageT] = []
+    others: set[int] = set()
+    for place, raw in enumerate(rows):
+        try:
+            image = decoder.decode(raw)
+        except MALFORMED as error:
+            others |= _id_of(raw)
+            rejected.append(_malformed(bytes(raw), f"{where}#image {place}", "images", error))
             continue
-        row = msgspec.to_builtins(image)
-        rejected.append(Rejected(table="images", row_id=f"{where}#{image.id}", rule=rule, reason=reason, row=row))
-    return usable
+        rule, reason = _fault(image, seen_ids, seen_names)
+        if rule:
+            others |= {image.id} if image.id in IDS else set()
+            row = msgspec.to_builtins(image)
+            rejected.append(Rejected(table="images", row_id=f"{where}#{image.id}", rule=rule, reason=reason, row=row))
+            continue
+        seen_ids.add(image.id)
+        seen_names.add(image.file_name)
+        usable.append(image)
+    return usable, others - seen_ids
+
+
+def _fault(image: ImageRow, seen_ids: set[int], seen_names: set[str]) -> tuple[str, str]:
+    """The rule for which an image can't be placed, and how it breaks it; empty if it can."""
+    unsafe = files.unsafe_name(image.file_name)
+    if unsafe:
+        return "file_name_unsafe", f"the file name {image.file_name!r} can't be used: {unsafe}"
+    if image.id not in IDS:
+        return "row_malformed", f"the id {image.id} doesn't fit in 64 bits"
+    if image.id in seen_ids or image.file_name in seen_names:
+        return "duplicate_image", f"image {image.id} ({image.file_name}) was read already"
+    if not (0 < image.width <= LARGEST_SIDE and 0 < image.height <= LARGEST_SIDE):
+        return "size_invalid", f"the size is {image.width}x{image.height}"
+    return "", ""
+
+
+def _id_of(row: msgspec.Raw) -> set[int]:
+    """The id of a malformed row, if that much can be read of it."""
+    try:
+        return {key for key in (msgspec.json.decode(row, type=_Identified).id,) if key in IDS}
+    except MALFORMED:
+        return set()
 
 
 def split(
@@ -200,7 +236,7 @@ def split(
     """Writes the photographs of each shard, with their annotations, to `folder/<name>-<shard>.json`.
 
     `shard_of` maps the ids of the images that are wanted to their shards. Annotations of other images of `images` are
-    left out (`--limit`); those of `unusable` image ids, and those whose image is not in `images` at all, are rejected.
+    left out (`--limit`); those of `unusable` image ids, and those whose image is in neither, are rejected.
     `table_of` tells, from the text of a rejected annotation, which table it would have entered. Returns the pieces by
     shard.
     """
@@ -208,6 +244,7 @@ def split(
     image_ids, rejected = _image_ids(annotations, table_of)
     malformed = {int(r.row_id.removeprefix("#")) for r in rejected}
     shards = _shards(image_ids, images, shard_of, unusable)
+    shards[list(malformed)] = _UNKNOWN
     for index in np.flatnonzero(shards <= _UNUSABLE).tolist():
         if index not in malformed:
             rule = "image_unknown" if shards[index] == _UNKNOWN else "image_quarantined"
@@ -245,7 +282,7 @@ def _shards(
     unusable: Collection[int],
 ) -> NDArray[np.int64]:
     """The shard of each annotation, or one of the negative codes above; vectorised over the annotations."""
-    known = np.array(sorted({image.id for image in images}), dtype=np.int64)
+    known = np.array(sorted({*(image.id for image in images), *unusable}), dtype=np.int64)
     if not len(known):
         return np.full(len(image_ids), _UNKNOWN)
     bad = set(unusable)
@@ -264,7 +301,7 @@ def _image_ids(
     for index, raw in enumerate(annotations):
         try:
             ids[index] = decoder.decode(raw).image_id
-        except (msgspec.ValidationError, OverflowError) as error:
+        except MALFORMED as error:
             ids[index] = -1
             text = bytes(raw)
             rejected.append(_malformed(text, f"#{index}", table_of(text), error))
@@ -296,7 +333,7 @@ def read_piece(
     try:
         typed: Any = msgspec.json.decode(text, type=_piece_type(list[image], list[annotation]))  # type: ignore[valid-type]
         return typed.images, typed.annotations, []
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return _row_by_row(text, image, annotation, table_of)
 
 
@@ -313,7 +350,7 @@ def _row_by_row(
     for index, raw in enumerate(loose.annotations):
         try:
             good.append(decoder.decode(raw))
-        except msgspec.ValidationError as error:
+        except MALFORMED as error:
             row = bytes(raw)
             rejected.append(_malformed(row, f"#{index}", table_of(row), error))
     return loose.images, good, rejected

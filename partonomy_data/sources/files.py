@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import re
 from collections import Counter
@@ -11,7 +12,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from partonomy_data.errors import SourceError
+from partonomy_data.rules import Rule
 from partonomy_data.sources.base import SourceFile
+from partonomy_data.sources.records import Rejected
+
+#: Of the readers that list folders.
+UNDECODABLE = Rule(
+    "file_name_undecodable",
+    "quarantined",
+    "The name of a file or folder isn't UTF-8.",
+    "It can't be written into a table; the file, or all that is in the folder, isn't opened.",
+)
 
 _STRANGE = re.compile(r"[\x00-\x1f\x7f\\]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -34,10 +45,34 @@ def unsafe_name(name: str) -> str | None:
     return None
 
 
+def shown(name: str) -> str:
+    """A name that a folder was listed with, as a table can hold it: bytes that aren't UTF-8 as `\\xe9`, the rest as it is."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
+
+
+def decodable(names: Iterable[str], folder: str, table: str, rejected: list[Rejected]) -> list[str]:
+    """The file names that are UTF-8, in the order given; the others of this `folder` are added to `rejected`.
+
+    `folder` is relative to the source's folder, `/` between folders; `table` is the one that the files would have entered.
+    """
+    kept = []
+    for name in names:
+        text = shown(name)
+        if text == name:
+            kept.append(name)
+            continue
+        path = posixpath.normpath(posixpath.join(folder, text))
+        row = {"file": path}
+        rejected.append(
+            Rejected(table=table, row_id=path, rule=UNDECODABLE.name, reason="its name is not UTF-8", row=row)
+        )
+    return kept
+
+
 def inside(root: Path, name: str) -> Path | None:
     """`root/name` if that is a file whose real place is within `root`; else None."""
     path = root / name
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long to be one
         return None
     return path if path.resolve().is_relative_to(root.resolve()) else None
 
@@ -46,7 +81,8 @@ def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
     """File name → `image_id`, for all the file names of a source.
 
     The id is `<source>/<stem>`; with the folder (`<source>/<folder>/<stem>`) where two files share a stem; with the
-    extension too where that doesn't suffice.
+    extension too where that doesn't suffice. No two are alike: an id that several would have is left to the file whose whole
+    name it is (`b.jpg` and `b.png` beside `b.jpg.jpg`).
     """
     # Plain string functions, as this runs over every file name of a source.
     bases = {name: posixpath.splitext(name)[0] for name in sorted(set(file_names))}
@@ -59,6 +95,9 @@ def image_ids(source: str, file_names: Iterable[str]) -> dict[str, str]:
             ids[name] = f"{source}/{stem}"
         else:
             ids[name] = f"{source}/{base if full[base] == 1 else name}"
+    while len(set(ids.values())) < len(ids):
+        times = Counter(ids.values())
+        ids = {name: f"{source}/{name}" if times[image_id] > 1 else image_id for name, image_id in ids.items()}
     return ids
 
 

@@ -23,7 +23,9 @@ SETTLED_NS: Final = 2_000_000_000
 
 LISTING: Final = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),  # relative to the folder that was listed
+        pa.field(
+            "path", pa.string(), nullable=False
+        ),  # relative to the folder that was listed, as `files.shown` has it
         pa.field("size", pa.int64(), nullable=False),  # bytes
         pa.field("mtime_ns", pa.int64(), nullable=False),  # 0 where the file had only just changed (`settled`)
         pa.field("inode", pa.uint64(), nullable=False),
@@ -47,8 +49,12 @@ class Change:
 
 
 def walk(root: Path) -> Iterator[os.DirEntry[str]]:
-    """All files under a folder, links followed, each folder once. A folder that can't be read raises OSError."""
+    """All files under a folder, each folder once. A folder that can't be read raises OSError.
+
+    The folder may be a link, and links within it are followed. Those that lead out of it, to nothing, or in circles are not.
+    """
     waiting, entered = [str(root)], set[tuple[int, int]]()
+    home = os.path.realpath(root)
     while waiting:
         folder = waiting.pop()
         stat = os.stat(folder)
@@ -57,22 +63,37 @@ def walk(root: Path) -> Iterator[os.DirEntry[str]]:
         entered.add((stat.st_dev, stat.st_ino))
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.is_symlink() and not _within(entry.path, home):
+                    continue
                 if entry.is_dir():
                     waiting.append(entry.path)
                 elif entry.is_file():
                     yield entry
 
 
-def listing(root: Path, contents: Mapping[str, str] | None = None) -> pa.Table:
-    """The files under a folder, or the one file, sorted by path; `contents` gives the SHA-256 of some of them."""
+def _within(link: str, home: str) -> bool:
+    """Whether a link leads to something that is there, and in a folder."""
+    return os.path.exists(link) and Path(os.path.realpath(link)).is_relative_to(home)
+
+
+def listing(root: Path, contents: Mapping[str, str] | None = None, named: Iterable[str] = ()) -> pa.Table:
+    """The files under a folder, or the one file, sorted by path; `contents` gives the SHA-256 of some of them.
+
+    Of those `named`, relative to the folder, it holds the ones too that only a link out of the folder leads to.
+    """
     start = len(str(root)) + 1
     rows = []
     for entry in walk(root) if root.is_dir() else ():
         stat = entry.stat()
-        rows.append((entry.path[start:], stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        rows.append((files.shown(entry.path[start:]), stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    listed = {row[0] for row in rows}
+    for name in sorted(set(named) - listed):
+        if os.path.isfile(root / name):
+            stat = os.stat(root / name)
+            rows.append((name, stat.st_size, stat.st_mtime_ns, stat.st_ino))
     if root.is_file():
         stat = root.stat()
-        rows.append((root.name, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        rows.append((files.shown(root.name), stat.st_size, stat.st_mtime_ns, stat.st_ino))
     rows.sort()
     path, size, mtime, inode = zip(*rows, strict=True) if rows else ((), (), (), ())
     known = contents or {}
@@ -92,12 +113,25 @@ def settled(listed: pa.Table, since_ns: int) -> pa.Table:
     return listed.set_column(2, LISTING.field("mtime_ns"), times)
 
 
+def joined(listed: pa.Table, root: Path, named: Mapping[str, str]) -> pa.Table:
+    """The listing of a folder with further files of it, path → SHA-256, those that are there.
+
+    Their times are left out, as they may have changed since they were hashed: their content decides.
+    """
+    rows = []
+    for path, sha256 in named.items():
+        if os.path.isfile(root / path):
+            stat = os.stat(root / path)
+            rows.append({"path": path, "size": stat.st_size, "mtime_ns": 0, "inode": stat.st_ino, "sha256": sha256})
+    return pa.concat_tables([listed, pa.Table.from_pylist(rows, LISTING)]).sort_by("path")
+
+
 def names_digest(root: Path | None) -> str:
     """Digest of the names of all files under a folder; empty for no folder."""
     if root is None or not root.is_dir():
         return ""
     start = len(str(root)) + 1
-    return files.digest(*sorted(entry.path[start:] for entry in walk(root)))
+    return files.digest(*sorted(files.shown(entry.path[start:]) for entry in walk(root)))
 
 
 def compare(root: Path, before: pa.Table, *, verify: bool = False) -> Change:
@@ -105,7 +139,7 @@ def compare(root: Path, before: pa.Table, *, verify: bool = False) -> Change:
 
     With `verify` all files whose content is known are hashed again.
     """
-    now = listing(root)
+    now = listing(root, named=before["path"].to_pylist())
     place = np.asarray(pc.fill_null(pc.index_in(now["path"], value_set=before["path"].combine_chunks()), -1))
     back = pc.is_in(before["path"], value_set=now["path"].combine_chunks())
     removed = before["path"].filter(pc.invert(back)).to_pylist()

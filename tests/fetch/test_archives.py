@@ -210,3 +210,12 @@ def test_what_is_packed_is_what_is_unpacked(tree: dict[str, dict[str, bytes]], k
 
 def test_gzip_that_is_no_tar_is_refused(tmp_path: Path) -> None:
     refused(gzip.compress(b"hello"), "a.tar.gz", tmp_path, "it is damaged")
+
+
+def test_a_damaged_lzma_member_is_said_to_be(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", bytes(range(256)) * 99)
+    damaged = bytearray(made.getvalue())
+    damaged[45] ^= 255
+    refused(bytes(damaged), "a.zip", tmp_path, "it is damaged")

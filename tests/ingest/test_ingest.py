@@ -264,3 +264,19 @@ def test_an_excluded_object_that_is_made_of_parts_or_has_a_bad_mask_goes_once(tm
         ("parts", "8", "excluded"),
     ]
     assert done.counts["paco"]["objects"].derived == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "box", [[-50, -50, 1e6, 1e300], [-1e308, -1e308, 1e308, 1e308], [1e308, 0, 1e308, 5], [0, 0, 1e-60, 5]]
+)
+def test_a_box_that_no_table_can_hold_is_none(tmp_path: Path, box: list[float]) -> None:
+    data = paco.content()
+    mug, ball = data["annotations"][0], data["annotations"][6]
+    for row in (mug, ball):
+        row["segmentation"], row["bbox"] = [], box
+    data["annotations"][1]["obj_ann_id"] = 999
+    _, tables = build(tmp_path, data)
+    (ball,) = rows(tables["objects"], source_key="7")
+    assert (ball["mask_origin"], ball["bbox"]) == ("none", None)
+    assert len(tables["parts"]) == 3

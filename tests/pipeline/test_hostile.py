@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections import Counter
@@ -205,3 +206,27 @@ def test_wrong_options_are_told_in_one_line(tmp_path: Path) -> None:
     assert "--exclude" in refused(build(tmp_path, source, "paco", "--exclude", tmp_path / "none"))
     assert "no runner" in refused(build(tmp_path, source, "paco", "--runner", "cloud"))
     assert refused(partonomy("query", "SELECT 1", "--root", tmp_path / "nowhere"))
+
+
+def test_a_file_name_that_is_not_utf8_is_no_end(tmp_path: Path) -> None:
+    source = paco.write(tmp_path / "paco")
+    with open(os.path.join(os.fsencode(source), b"f\xfcr mich.txt"), "wb") as file:
+        file.write(b"x")
+    assert build(tmp_path, source).status == 0
+    assert counts(tmp_path) == (3, 4, 3)
+    assert "nothing has changed" in partonomy("refresh", "--root", tmp_path / "store").out
+
+
+def test_annotations_in_a_folder_that_is_a_link_are_read_and_watched(tmp_path: Path) -> None:
+    source = paco.write(tmp_path / "paco")
+    (source / "annotations").rename(tmp_path / "elsewhere")
+    (source / "annotations").symlink_to(tmp_path / "elsewhere")
+    (source / "self").symlink_to("self")
+    (source / "all").symlink_to("/usr")
+    assert build(tmp_path, source).status == 0
+    assert "nothing has changed" in partonomy("refresh", "--root", tmp_path / "store").out
+    paco.write(tmp_path / "other", paco.mugs(5))
+    changed = (tmp_path / "other" / "annotations" / "paco_lvis_v1_train.json").read_bytes()
+    (tmp_path / "elsewhere" / "paco_lvis_v1_train.json").write_bytes(changed)
+    assert "nothing has changed" not in partonomy("refresh", "--root", tmp_path / "store").out
+    assert counts(tmp_path)[0] == 5

@@ -52,6 +52,22 @@ def test_image_ids_are_unique_and_as_short_as_can_be(names: set[str]) -> None:
             assert own == f"src/{stem}"
 
 
+@given(st.sets(st.lists(st.sampled_from(["a", "b", ".jpg", ".png", "/b"]), min_size=2, max_size=6).map("".join)))
+def test_image_ids_are_unique_where_extensions_are_within_names_too(names: set[str]) -> None:
+    ids = files.image_ids("src", names)
+    assert len(set(ids.values())) == len(names)
+
+
+def test_an_id_that_is_the_whole_name_of_another_file_is_left_to_that() -> None:
+    assert files.image_ids("s", ["b.jpg", "b.png", "b.jpg.jpg", "b.jpg.jpg.jpg", "c.jpg"]) == {
+        "b.jpg": "s/b.jpg",
+        "b.png": "s/b.png",
+        "b.jpg.jpg": "s/b.jpg.jpg",
+        "b.jpg.jpg.jpg": "s/b.jpg.jpg.jpg",
+        "c.jpg": "s/c",
+    }
+
+
 def test_fingerprints_are_of_the_content(tmp_path: Path) -> None:
     paths = [tmp_path / "a", tmp_path / "b"]
     for path in paths:
@@ -68,3 +84,8 @@ def test_digests_tell_apart_what_joining_would_not() -> None:
     assert files.digest("ab", "c") != files.digest("a", "bc")
     assert files.digest("1") != files.digest(1)
     assert files.digest("a", 1) == files.digest("a", 1)
+
+
+def test_a_name_that_is_too_long_to_be_a_file_is_not_inside(tmp_path: Path) -> None:
+    assert files.inside(tmp_path, "x" * 300 + ".jpg") is None
+    assert files.inside(tmp_path, "x/" * 5000 + ".jpg") is None

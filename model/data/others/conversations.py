@@ -14,6 +14,7 @@ import msgspec
 from PIL import Image
 
 from model.data.others.rows import Left, Photograph, row
+from partonomy_data.photographs import decoding
 
 _ASKS, _ANSWERS = ("human", "user"), ("gpt", "assistant")
 
@@ -48,9 +49,9 @@ def rows(
             left.out("conversations that don't go question, answer, question, answer", str(one.id))
             continue
         try:
-            with Image.open(images / one.image) as file:  # reads its head alone
+            with Image.open(images / one.image, formats=decoding.FORMATS) as file:  # reads its head alone
                 width, height = file.size
-        except (OSError, SyntaxError, ValueError):
+        except decoding.DAMAGE:
             left.out("conversations whose photograph can't be read", str(one.id))
             continue
         photograph = Photograph(one.image, width, height, there)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from model.evaluation.adapters.hugging_face import TextModel
 from model.evaluation.asking import Asked
@@ -16,6 +16,7 @@ from model.evaluation.general.config import PLACE, GeneralConfig
 from model.evaluation.general.kept import Kept, Said
 from model.evaluation.general.reading import LeftOut, Question
 from model.plum.errors import ModelError
+from partonomy_data.photographs import decoding
 
 #: Questions that are read ahead, so that those about one photograph come together.
 _AHEAD: Final = 1024
@@ -75,7 +76,7 @@ def _batch(model: TextModel, questions: list[Question], config: GeneralConfig) -
 def _opened(path: Path) -> Image.Image | str:
     """A photograph, upright, RGB; or why it can't be read."""
     try:
-        with Image.open(path) as file:
-            return ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=decoding.FORMATS) as file:
+            return decoding.upright(file).convert("RGB")
+    except decoding.DAMAGE as error:
         return (error.strerror if isinstance(error, OSError) else None) or "it is no image, or damaged"

@@ -57,15 +57,16 @@ def _plan(request: SourceRequest, work: Path, paths: list[Path], found: Future[l
     rejected: list[Rejected] = []
     names: set[str] = set()
     kept = {
-        path: coco_json.usable_images(header.images, path.name, names, rejected) for path, header in headers.items()
+        path: coco_json.usable_images(header.images, Image, path.name, names, rejected)
+        for path, header in headers.items()
     }
-    ids = files.image_ids(request.name, (image.file_name for images in kept.values() for image in images))
+    ids = files.image_ids(request.name, names)
     chosen = buckets.choose(ids.values(), request.limit)
     count = buckets.shard_count(len(chosen))
     pieces: dict[int, list[dict[str, str]]] = {}
     sizes: Counter[int] = Counter()
     for path, header in headers.items():
-        made, lost = _split(path, header, kept[path], ids, chosen, count, work)
+        made, lost = _split(path, header, *kept[path], ids, chosen, count, work)
         rejected += lost
         context = _write_context(path, header, work)
         for number, piece in made.items():
@@ -92,22 +93,30 @@ def _load(path: Path) -> Header:
             where=str(path),
             mend=_EXPECTED,
         )
+    ids = Counter(category.id for category in header.categories)
+    if twice := sorted(number for number, times in ids.items() if times > 1):
+        raise SourceError(f"two categories have the id {twice[0]}", where=str(path), mend="Fetch the file again")
     return header
 
 
 def _split(
-    path: Path, header: Header, usable: list[Image], ids: dict[str, str], chosen: set[str], count: int, work: Path
+    path: Path,
+    header: Header,
+    usable: list[Image],
+    unusable: set[int],
+    ids: dict[str, str],
+    chosen: set[str],
+    count: int,
+    work: Path,
 ) -> tuple[dict[int, Piece], list[Rejected]]:
     shard_of = {}
     for image in usable:
         image.image_id = ids[image.file_name]
         if image.image_id in chosen:
             shard_of[image.id] = buckets.shard_of(buckets.image_prefix(image.image_id), count)
-    unusable = {image.id for image in header.images} - {image.id for image in usable}
     part_ids = {category.id for category in header.categories if category.supercategory != "OBJECT"}
-    images = [*usable, *(image for image in header.images if image.id in unusable)]
     pieces, lost = coco_json.split(
-        path.stem, images, header.annotations, shard_of, work, lambda row: table_of(row, part_ids), unusable
+        path.stem, usable, header.annotations, shard_of, work, lambda row: table_of(row, part_ids), unusable
     )
     return pieces, [msgspec.structs.replace(row, row_id=f"{path.name}{row.row_id}") for row in lost]
 

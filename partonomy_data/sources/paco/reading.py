@@ -14,6 +14,7 @@ from partonomy_data.sources import coco_json, files, refused
 from partonomy_data.sources.base import Shard
 from partonomy_data.sources.paco.planning import table_of
 from partonomy_data.sources.paco.schema import Annotation, Category, Context, Image
+from partonomy_data.sources.paco.vocabulary import malformed
 from partonomy_data.sources.records import (
     AttributeRecord,
     EvidenceRecord,
@@ -33,9 +34,10 @@ class Lookup:
         self.split = context.split
         self.categories: dict[int, Category] = {category.id: category for category in context.categories}
         self.part_ids = {key for key, category in self.categories.items() if category.supercategory != "OBJECT"}
+        self.malformed = {category.id for category in context.categories if malformed(category)}
         self.parts_of: dict[str, list[Category]] = defaultdict(list)
         for category in context.categories:
-            if category.id in self.part_ids:
+            if category.id in self.part_ids - self.malformed:
                 self.parts_of[category.name.partition(":")[0]].append(category)
         self.attributes = {attribute.id: attribute.name for attribute in context.attributes}
         self.attribute_types = {
@@ -125,6 +127,9 @@ def _known(annotations: list[Annotation], lookup: Lookup) -> tuple[list[Annotati
     for annotation in annotations:
         if annotation.category_id not in lookup.categories:
             rule, reason = "category_unknown", f"category {annotation.category_id} is not in the file"
+        elif annotation.category_id in lookup.malformed:
+            name = lookup.categories[annotation.category_id].name
+            rule, reason = "category_name_malformed", f"the category {name!r} is called like none of its kind"
         elif annotation.id in seen:
             rule, reason = "duplicate_annotation_id", f"annotation {annotation.id} is in the photograph already"
         else:

@@ -56,6 +56,12 @@ RULES: tuple[Rule, ...] = (
         "It can't be named.",
     ),
     Rule(
+        "category_name_malformed",
+        "quarantined",
+        "The category of a part is not called `object:part`, or that of an object has a colon in its name, or none at all.",
+        "Its annotations can't be named.",
+    ),
+    Rule(
         "attribute_unknown",
         "quarantined",
         "An attribute id is in no row of `attributes`.",

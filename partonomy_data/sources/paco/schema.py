@@ -68,9 +68,12 @@ class Context(msgspec.Struct, kw_only=True):
 
 
 class Header(msgspec.Struct, kw_only=True):
-    """A whole file, its annotations still raw. `info` and `licenses` are not always there, and not needed."""
+    """A whole file, its images and annotations still raw, so that a bad row spoils itself only.
 
-    images: list[Image]
+    `info` and `licenses` are not always there, and not needed.
+    """
+
+    images: list[msgspec.Raw]
     annotations: list[msgspec.Raw]
     categories: list[Category]
     part_categories: msgspec.Raw = msgspec.Raw()

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from partonomy_data.sources import coco_json
+
 BACKGROUND = 40
 WHOLE_BACKGROUND = 158
 
@@ -52,8 +54,8 @@ class UnreadableMap(Exception):
 def header(path: Path) -> tuple[int, int]:
     """Height and width in pixels as a label map's header has them, its pixels unread.
 
-    Raises UnreadableMap if the file is no PNG, has no pixels or more than `MOST_PIXELS`, or holds colors or 16-bit
-    values where it should hold one byte of label (gray, or the index into a palette).
+    Raises UnreadableMap if the file is no PNG, has no pixels or more than `MOST_PIXELS`, or a side above 65,535, or holds
+    colors or 16-bit values where it should hold one byte of label (gray, or the index into a palette).
     """
     try:
         with path.open("rb") as file:
@@ -63,7 +65,7 @@ def header(path: Path) -> tuple[int, int]:
     if len(start) < _HEADER.size or not start.startswith(_SIGNATURE):
         raise UnreadableMap("is not a PNG file")
     _, _, chunk, width, height, depth, color = _HEADER.unpack(start)[:7]
-    if chunk != b"IHDR" or not 0 < width * height <= MOST_PIXELS:
+    if chunk != b"IHDR" or not 0 < width * height <= MOST_PIXELS or max(width, height) > coco_json.LARGEST_SIDE:
         raise UnreadableMap(f"claims {width} x {height} pixels")
     if not (color == _PALETTE or (color == _GRAY and depth == 8)):
         raise UnreadableMap(f"has color type {color} of {depth} bits, not one byte of label for each pixel")

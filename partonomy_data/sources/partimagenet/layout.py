@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from partonomy_data.errors import SourceError
+from partonomy_data.sources import files
 
 SPLITS = ("train", "val", "test")
 
@@ -56,6 +57,9 @@ def find(path: Path) -> list[PartSet]:
         path,
         *(path / name for name in sorted(os.listdir(path)) if name.lower().startswith("partimagenet")),
     ]
+    for root in roots:
+        if files.shown(root.name) != root.name and (_ood(root) or _seg(root)):
+            raise SourceError("its name is not UTF-8", where=files.shown(str(root)), mend="Rename the folder")
     ood = [found for root in roots for found in _ood(root)]
     seg = [found for root in roots for found in _seg(root)]
     if not ood and not seg:
@@ -122,7 +126,7 @@ def _looks_like(folder: Path) -> str:
     for pattern, dataset in known:
         if any(re.fullmatch(pattern, name) for name in (*names, *inner)):
             return f"it looks like {dataset}"
-    return f"it holds {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
+    return f"it holds {', '.join(map(files.shown, names[:4]))}{', …' if len(names) > 4 else ''}"
 
 
 def looks_like(categories: list[tuple[str, str]]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
+from partonomy_data.sources import files
 from partonomy_data.sources.partimagenet import coco, label_maps, layout, names, pictures
 from partonomy_data.sources.partimagenet.layout import PartSet
 from partonomy_data.sources.partimagenet.payload import Context, PartCategory
@@ -50,16 +52,25 @@ def open_set(root: Path, number: int, one: PartSet, found: Findings) -> OpenSet:
         if one.release == "seg" and layout.label_maps(one.json.parent):
             found.repairs["json_before_label_map"] += 1
     else:
-        maps = sorted((one.maps or {}).items())
+        maps = _decodable(root, one.maps or {}, "images", found)
         listed = [
             Picture(id=place, file_name=f"{stem}.JPEG", label_map=path.relative_to(root).as_posix())
             for place, (stem, path) in enumerate(maps)
         ]
         categories = {label: _part_category(*pair) for label, pair in enumerate(label_maps.LABELS)}
-        folder = maps[0][1].parent.relative_to(root).as_posix()
+        folder = next(iter((one.maps or {}).values())).parent.relative_to(root).as_posix()
         opened = OpenSet(name, Context(folder, one.split, categories), listed, [])
     _add_whole(root, one, opened, found)
     return opened
+
+
+def _decodable(root: Path, maps: Mapping[str, Path], table: str, found: Findings) -> list[tuple[str, Path]]:
+    """Label maps by name without extension, sorted; those whose names aren't UTF-8 are rejected."""
+    if not maps:
+        return []
+    by_name = {path.name: (stem, path) for stem, path in maps.items()}
+    folder = next(iter(maps.values())).parent.relative_to(root).as_posix()
+    return sorted(by_name[name] for name in files.decodable(sorted(by_name), folder, table, found.rejected))
 
 
 def _part_category(name: str, supercategory: str) -> PartCategory:
@@ -69,7 +80,7 @@ def _part_category(name: str, supercategory: str) -> PartCategory:
 def _add_whole(root: Path, one: PartSet, opened: OpenSet, found: Findings) -> None:
     """Adds the whole objects of the set: their label maps to the pictures, or the rows of their JSON file."""
     stems = {picture.stem for picture in opened.pictures}
-    for stem, path in sorted((one.whole_maps or {}).items()):
+    for stem, path in _decodable(root, one.whole_maps or {}, "objects", found):
         if stem not in stems:
             row_id = path.relative_to(root).as_posix()
             found.rejected.append(without_parts(row_id, f"{stem} has no annotation of its parts", None))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from partonomy_data.errors import SourceError
+from partonomy_data.sources import files
 
 _EXTENSIONS = frozenset({".jpeg", ".jpg", ".png"})
 _FOLDERS = re.compile(r"train|val|test|images|jpegimages|partimagenet.*", re.IGNORECASE)
@@ -71,6 +72,8 @@ def _list(
         if extension.lower() in _EXTENSIONS:
             if stem in wanted and entry.is_file() and _within(entry, root, found):
                 found.paths.setdefault(stem, []).append(prefix + entry.name)
+        elif files.shown(entry.name) != entry.name:
+            continue  # a table couldn't hold the paths of what is in it
         elif depth < _DEPTH and (any_folder or entry.name in wnids or _FOLDERS.fullmatch(entry.name)):
             below = Path(entry.path)
             if entry.is_dir() and _within(entry, root, found):

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from partonomy_data.sources import files
+from partonomy_data.sources import coco_json, files
 from partonomy_data.sources.partimagenet.coco import ImageRow
 from partonomy_data.sources.partimagenet.names import wnid_of
 from partonomy_data.sources.records import Rejected
@@ -54,7 +54,9 @@ def from_rows(rows: Iterable[msgspec.Raw], file: str) -> tuple[list[Picture], li
         text = bytes(raw).decode(errors="replace")
         try:
             row = decoder.decode(raw)
-        except (msgspec.ValidationError, OverflowError) as error:
+            if row.id not in coco_json.IDS:
+                raise OverflowError(f"the id {row.id} doesn't fit in 64 bits")
+        except coco_json.MALFORMED as error:
             row_id = f"{file}#image {place}"
             rejected.append(Rejected(table="images", row_id=row_id, rule="row_malformed", reason=str(error), row=text))
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partonomy_data.rules import Rule
-from partonomy_data.sources import coco_json
+from partonomy_data.sources import coco_json, files
 
 _PHOTOGRAPHS: tuple[Rule, ...] = (
     Rule(
@@ -201,6 +201,7 @@ _PARTS: tuple[Rule, ...] = (
 )
 
 _LABEL_MAPS: tuple[Rule, ...] = (
+    files.UNDECODABLE,
     Rule(
         "json_before_label_map",
         "kept",

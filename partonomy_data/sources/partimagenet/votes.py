@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from partonomy_data.sources import coco_json
 from partonomy_data.sources.buckets import image_prefix
 from partonomy_data.sources.partimagenet import label_maps
 
@@ -33,7 +34,7 @@ def of_annotations(
     for raw in annotations:
         try:
             vote = decoder.decode(raw)
-        except (msgspec.ValidationError, OverflowError):
+        except coco_json.MALFORMED:
             continue  # rejected when the annotation itself is read
         if vote.image_id in wnids and vote.category_id in supercategories:
             votes[wnids[vote.image_id], supercategories[vote.category_id]] += 1

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from partonomy_data.sources.base import SourceFile
-from partonomy_data.sources.files import fingerprints
+from partonomy_data.sources.files import fingerprints, shown
 from partonomy_data.sources.partonomy import graph, labels, photographs
 from partonomy_data.sources.partonomy.labels import Label
 from partonomy_data.sources.partonomy.photographs import Entry, Gallery, Unusable
@@ -135,6 +135,8 @@ class Folders:
         if self.images_root is None:
             return
         for entry in sorted(self.images_root.iterdir()):
+            if shown(entry.name) != entry.name:
+                continue  # rejected where the photographs are listed
             label = labels.parse(entry.name) if entry.is_dir() else None
             if label is not None and label.part is None and label.category:
                 concepts.add(label, entry.name)

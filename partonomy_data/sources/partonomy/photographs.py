@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,19 +17,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from partonomy_data.errors import SourceError
-from partonomy_data.sources.files import inside, unsafe_name
+from partonomy_data.sources.files import UNDECODABLE, inside, shown, unsafe_name
 from partonomy_data.sources.partonomy.labels import parse
 
 EXTENSIONS = (".jpg", ".jpeg", ".webp", ".png")
 MODIFIED = "modified_images"
 #: The most pixels that a photograph may have: above, it is taken for a decompression bomb (as Pillow does).
 MOST_PIXELS = 178_956_970
-# An MPO (a JPEG with further pictures in it) is opened as a JPEG.
-_FORMATS = ("JPEG", "WEBP", "PNG", "GIF", "BMP", "TIFF")
 _EXTENSION_OF = {"JPEG": (".jpg", ".jpeg"), "MPO": (".jpg", ".jpeg"), "WEBP": (".webp",), "PNG": (".png",)}
-_ORIENTATION = 0x0112
 _LEADS_OUT = ("link_leads_out", "it is a link to a folder, or out of the source's folder, or to nothing")
-_UNDECODABLE = ("file_name_undecodable", "its name is not UTF-8")
+_UNDECODABLE = (UNDECODABLE.name, "its name is not UTF-8")
 
 
 class Header(NamedTuple):
@@ -58,27 +54,29 @@ def header(path: Path) -> Header:
     # Pillow takes longer to import than the command line has for its help text.
     from PIL import Image, UnidentifiedImageError
 
+    from partonomy_data.photographs import decoding
+
     with warnings.catch_warnings():
         # What Pillow has to say of damaged EXIF doesn't matter here; the size is judged below.
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=decoding.FORMATS) as image:
                 width, height = image.size
                 # A PNG without EXIF before its pixels would be decoded in the search for it.
                 searched = image.format != "PNG" or "exif" in image.info
-                orientation = image.getexif().get(_ORIENTATION, 1) if searched else 1
+                orientation = decoding.orientation(image) if searched else 1
                 extensions = _EXTENSION_OF.get(image.format or "", ())
         except Image.DecompressionBombError as error:
             raise Unusable("image_too_large", "the header promises more pixels than any photograph has") from error
         except UnidentifiedImageError as error:
             raise Unusable("image_unreadable", f"{path.name} is no photograph of a known format") from error
-        except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, struct.error) as error:
+        except decoding.DAMAGE as error:
             raise Unusable("image_unreadable", f"the header can't be read: {error}") from error
     if not (0 < width * height <= MOST_PIXELS):
         raise Unusable("image_too_large", f"the header promises {width} x {height} pixels")
-    if orientation in (5, 6, 7, 8):
+    if orientation >= 5:
         width, height = height, width
-    return Header(width, height, orientation in range(2, 9), path.suffix.lower() not in extensions)
+    return Header(width, height, orientation > 1, path.suffix.lower() not in extensions)
 
 
 class Entry(NamedTuple):
@@ -109,9 +107,9 @@ def walk(root: Path) -> Iterator[Entry]:
             name = f"{folder}{entry.name}"
             if entry.name.startswith("."):
                 continue
-            shown = name.encode(errors="replace").decode()
-            if shown != name:
-                yield Entry(shown, _UNDECODABLE)
+            text = shown(name)
+            if text != name:
+                yield Entry(text, _UNDECODABLE)
             elif entry.is_symlink():
                 yield Entry(name, _LEADS_OUT if inside(root, name) is None else None)
             elif entry.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from partonomy_data.rules import Rule
-from partonomy_data.sources import coco_json
+from partonomy_data.sources import coco_json, files
 
 _SHARED = ("json_byte_order_mark", "number_not_finite")
 
@@ -226,12 +226,7 @@ PHOTOGRAPHS = (
         "A photograph is stored turned or mirrored, and its EXIF orientation says so; masks are of the upright one.",
         "Width and height are those of the upright photograph, in which the masks live.",
     ),
-    Rule(
-        "file_name_undecodable",
-        "quarantined",
-        "The name of a file or folder isn't UTF-8.",
-        "It can't be written into a table; the file, or all that is in the folder, isn't opened.",
-    ),
+    files.UNDECODABLE,
     Rule(
         "link_leads_out",
         "quarantined",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from partonomy_data.errors import SourceError
+from partonomy_data.sources import files
 from partonomy_data.sources.base import Plan, Shard, SourceRequest
 from partonomy_data.sources.pascal_part import label_maps, mat, photographs, vlpart
 from partonomy_data.sources.pascal_part.rules import RULES
@@ -86,5 +87,7 @@ def _looks_like(path: Path) -> str:
     if (path / mat.FOLDER).is_dir():
         return f"its folder {mat.FOLDER} holds no .mat file"
     if found := photographs.listing(path):
-        return f"it holds {found[0]}" + (f" and {len(found) - 1:,} more files" if len(found) > 1 else " only")
+        return f"it holds {files.shown(found[0])}" + (
+            f" and {len(found) - 1:,} more files" if len(found) > 1 else " only"
+        )
     return "it is empty" if next(path.iterdir(), None) is None else "its folders are not those of any layout"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from partonomy_data import masks
+from partonomy_data.errors import MaskError
+from partonomy_data.masks.rle import check_image
 from partonomy_data.sources.pascal_part import codes, photographs
 from partonomy_data.sources.pascal_part.annotation import AnnotatedObject, AnnotatedPart, Annotation, Bitmap, MaskCell
 from partonomy_data.sources.pascal_part.matlab import MatFileError
@@ -20,8 +23,10 @@ from partonomy_data.sources.records import ObjectRecord, PartName, PartRecord, P
 def photograph(said: Annotation, place: Place, images_root: Path | None) -> Photograph:
     """The photograph of one file.
 
-    Raises MatFileError (`size_unknown`) where neither a mask nor the photograph tells its size.
+    Raises MatFileError: `size_unknown` where neither a mask nor the photograph tells its size, `mask_too_large` where a
+    mask has sides that no mask can have.
     """
+    _refuse_too_large(said)
     size = _size(said, place, images_root)
     stem = Path(place.annotation).stem
     notes = _Notes(size, repairs=list(said.quirks))
@@ -55,10 +60,39 @@ def photograph(said: Annotation, place: Place, images_root: Path | None) -> Phot
     )
 
 
+def rejected_rows(said: Annotation, place: Place, rule: str) -> Iterator[Rejected]:
+    """The objects and parts of a file that is itself rejected for a rule."""
+    reason = f"{place.annotation} is in quarantine ({rule})"
+    for index, row in enumerate(said.objects):
+        key = f"{place.annotation}#object_{index}"
+        yield Rejected(table="objects", row_id=key, rule="image_quarantined", reason=reason, row=_told(row))
+        for number, part in enumerate(row.parts):
+            yield Rejected(
+                table="parts",
+                row_id=f"{key}/{part.code or number}",
+                rule="image_quarantined",
+                reason=reason,
+                row=_told(row, part),
+            )
+
+
+def _cells(said: Annotation) -> list[MaskCell]:
+    """The masks of all objects and parts."""
+    return [cell for row in said.objects for cell in (row.mask, *(part.mask for part in row.parts))]
+
+
+def _refuse_too_large(said: Annotation) -> None:
+    for cell in _cells(said):
+        if cell.bitmap is not None and cell.bitmap.size:
+            try:
+                check_image(*cell.bitmap.shape)
+            except MaskError as error:
+                raise MatFileError(error.rule, f"a mask is {cell.described}: {error.reason}") from error
+
+
 def _size(said: Annotation, place: Place, images_root: Path | None) -> tuple[int, int]:
     """Height and width of the photograph: its masks', or its own where they don't agree or there are none."""
-    cells = [cell for row in said.objects for cell in (row.mask, *(part.mask for part in row.parts))]
-    shapes = Counter((cell.bitmap.shape[0], cell.bitmap.shape[1]) for cell in cells if cell.bitmap is not None)
+    shapes = Counter((cell.bitmap.shape[0], cell.bitmap.shape[1]) for cell in _cells(said) if cell.bitmap is not None)
     if len(shapes) == 1:
         return next(iter(shapes))
     own = None

@@ -9,6 +9,7 @@ The maps tell classes and not instances, so that there is one merged object of e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ def is_here(path: Path) -> bool:
 
 def plan(request: SourceRequest) -> Plan:
     """Lists the maps, fingerprints them, and finds the photographs. Raises SourceError if there is no map."""
-    names, n_macos = _maps(request.path)
+    rejected: list[Rejected] = []
+    names, n_macos = _maps(request.path, rejected)
     if not names:
         where = str(request.path / PARTS)
         raise SourceError("holds no label maps", where=where, mend=f"OV-PARTS has {PARTS}/train/2008_000008.png")
@@ -60,18 +62,26 @@ def plan(request: SourceRequest) -> Plan:
             request.name, {"layout": LAYOUT, "folder": str(request.path)}, root, _placed(names, ids, hashed, found)
         ),
         images_root=root,
-        repairs={"macos_file": n_macos} if n_macos else {},
+        rejected=rejected,
+        repairs=dict(+Counter(macos_file=n_macos, link_out_of_folder=sum(here.outside for here in found.values()))),
     )
 
 
-def _maps(folder: Path) -> tuple[list[str], int]:
-    """`<split>/<stem>.png` of all maps of parts or of objects, sorted; and how many of macOS's copies were passed over."""
+def _maps(folder: Path, rejected: list[Rejected]) -> tuple[list[str], int]:
+    """`<split>/<stem>.png` of all maps of parts or of objects, sorted; and how many of macOS's copies were passed over.
+
+    Maps that may not be opened are added to `rejected`.
+    """
     kept: set[str] = set()
     n_macos = 0
     for kind in (OBJECTS, PARTS):
         for split in _SPLITS:
             names = [name for name in photographs.listing(folder / kind / split) if name.endswith(".png")]
-            kept.update(f"{split}/{name}" for name in names if not name.startswith(MACOS_PREFIX))
+            own = [name for name in names if not name.startswith(MACOS_PREFIX)]
+            kept.update(
+                f"{split}/{name}"
+                for name in photographs.admitted(folder, f"{kind}/{split}", own, _table(kind), rejected)
+            )
             n_macos += sum(name.startswith(MACOS_PREFIX) for name in names)
     return sorted(kept), n_macos
 
@@ -133,12 +143,13 @@ def _photograph(folder: Path, place: Place) -> Photograph | Rejected:
 
 def _labels(folder: Path, kind: str, name: str, repairs: list[str], rejected: list[Rejected]) -> Labels | None:
     """One of a photograph's two maps; None, noted, if it is missing or can't be read."""
-    table = "objects" if kind == OBJECTS else "parts"
     try:
         labels = png.read(folder / kind / name)
     except LabelMapError as error:
         reason = f"{kind}/{name}: {error}"
-        rejected.append(Rejected(table=table, row_id=f"{kind}/{name}", rule="label_map_unreadable", reason=reason))
+        rejected.append(
+            Rejected(table=_table(kind), row_id=f"{kind}/{name}", rule="label_map_unreadable", reason=reason)
+        )
         return None
     if labels is None:
         repairs.append("object_map_missing" if kind == OBJECTS else "part_map_missing")
@@ -183,6 +194,11 @@ def _regions(
         reason = f"label {label} is neither one of 0 to {n_labels - 1} nor {IGNORE}"
         row: dict[str, Any] = {"label": label, "pixels": int(pixels[label])}
         rejected.append(Rejected(table=table, row_id=f"label {label}", rule="label_unknown", reason=reason, row=row))
+
+
+def _table(kind: str) -> str:
+    """The table that the maps in a folder are for."""
+    return "objects" if kind == OBJECTS else "parts"
 
 
 def _size(labels: Labels) -> str:

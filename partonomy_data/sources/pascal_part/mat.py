@@ -7,6 +7,7 @@ ImageSets/Main/{train,val}.txt          VOC2010's splits, likewise
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,12 +44,17 @@ def plan(request: SourceRequest) -> Plan:
     folder = folder_of(request.path)
     if folder is None:
         raise SourceError("there is no .mat file", where=str(request.path))
-    names, n_macos = ([request.path.name], 0) if request.path.is_file() else _annotations(folder)
+    listed, n_macos = ([request.path.name], 0) if request.path.is_file() else _annotations(folder)
+    root = folder if request.path.is_file() else request.path
+    rejected: list[Rejected] = []
+    names = photographs.admitted(root, folder.relative_to(root).as_posix(), listed, "images", rejected)
+    if not names:
+        what = f"no .mat file can be used; of {rejected[0].row_id}: {rejected[0].reason}"
+        raise SourceError(what, where=str(folder), mend="Give the files' own folder, and names that are UTF-8")
     ids = files.image_ids(request.name, names)
     chosen = buckets.choose(ids.values(), request.limit)
     names = [name for name in names if ids[name] in chosen]
     _refuse_unless_one_is_readable(folder, names)
-    root = folder if request.path.is_file() else request.path
     hashed = files.fingerprints(root, [folder / name for name in names])
     beside = dict.fromkeys([request.path, folder.parent, folder] if request.path.is_dir() else [folder.parent, folder])
     found = photographs.find(request, {Path(name).stem for name in names}, tuple(beside))
@@ -65,7 +71,8 @@ def plan(request: SourceRequest) -> Plan:
             [(place, file.sha256) for place, file in zip(places, hashed, strict=True)],
         ),
         images_root=found.root,
-        repairs={"macos_file": n_macos} if n_macos else {},
+        rejected=rejected,
+        repairs=dict(+Counter(macos_file=n_macos, link_out_of_folder=found.outside)),
     )
 
 
@@ -89,9 +96,12 @@ def read(shard: Shard) -> Iterator[Photograph | Rejected]:
     folder, root = Path(shard.payload["folder"]), shard.payload["images_root"]
     for fields in shard.payload["places"]:
         place = Place(*fields)
+        said = None
         try:
             said = annotation.read(folder / place.annotation)
             yield instances.photograph(said, place, None if root is None else Path(root))
         except MatFileError as error:
             reason = f"{place.annotation}: {error.reason}"
             yield Rejected(table="images", row_id=place.annotation, rule=error.rule, reason=reason)
+            if said is not None:
+                yield from instances.rejected_rows(said, place, error.rule)

@@ -17,6 +17,7 @@ import msgspec
 from partonomy_data.errors import SourceError
 from partonomy_data.sources import buckets, files
 from partonomy_data.sources.base import Shard, SourceFile, SourceRequest
+from partonomy_data.sources.records import Rejected
 
 #: Folders that may hold the photographs, under the source's folder or the one that the user names.
 _FOLDERS = (
@@ -62,6 +63,8 @@ class Photographs:
     """Stem → `train`, `val` or `test`."""
     lists: tuple[SourceFile, ...]
     """The split lists that were read."""
+    outside: int = 0
+    """Photographs that were asked for, and are links that lead out of `root`."""
 
     def place(self, image_id: str, stem: str, annotation: str, split: str | None = None) -> Place:
         """What is known of the photograph `stem`."""
@@ -82,12 +85,9 @@ def find(
         for folder in (*folders, *_FOLDERS):
             found = _photographs(base / folder)
             if found:
-                on_disk = {
-                    stem: ((PurePosixPath(folder) / name).as_posix(), size)
-                    for stem, (name, size) in _sizes(base / folder, found, wanted).items()
-                }
+                on_disk, outside = _on_disk(base, folder, found, wanted)
                 splits, lists = _split_lists(request.path, (base / folder).parent, base, *beside)
-                return Photographs(base, on_disk, splits, lists)
+                return Photographs(base, on_disk, splits, lists, outside)
     splits, lists = _split_lists(request.path, *beside)
     return Photographs(None, {}, splits, lists)
 
@@ -123,9 +123,36 @@ def _photographs(folder: Path) -> dict[str, str]:
     return found
 
 
-def _sizes(folder: Path, found: Mapping[str, str], wanted: Collection[str]) -> dict[str, tuple[str, int]]:
-    stems = sorted(stem for stem in wanted if stem in found)
-    return {stem: (found[stem], (folder / found[stem]).stat().st_size) for stem in stems}
+def _on_disk(
+    base: Path, folder: str, found: Mapping[str, str], wanted: Collection[str]
+) -> tuple[dict[str, tuple[str, int]], int]:
+    """`Photographs.on_disk` of those that are wanted, and how many of these lead out of `base`."""
+    on_disk, outside = {}, 0
+    for stem in sorted(stem for stem in wanted if stem in found):
+        name = (PurePosixPath(folder) / found[stem]).as_posix()
+        path = files.inside(base, name)
+        if path is None:
+            outside += 1
+        else:
+            on_disk[stem] = name, path.stat().st_size
+    return on_disk, outside
+
+
+def admitted(root: Path, folder: str, names: Sequence[str], table: str, rejected: list[Rejected]) -> list[str]:
+    """The annotation files of a folder that may be opened; the others are added to `rejected`.
+
+    Those are files whose names aren't UTF-8, and links that lead out of the source's `root`, which `folder` is in.
+    """
+    kept = []
+    for name in files.decodable(names, folder, table, rejected):
+        path = (PurePosixPath(folder) / name).as_posix()
+        if files.inside(root, path) is not None:
+            kept.append(name)
+            continue
+        reason = "it is a link that leads out of the source's folder"
+        row = {"file": path}
+        rejected.append(Rejected(table=table, row_id=path, rule="link_leads_out", reason=reason, row=row))
+    return kept
 
 
 def _split_lists(source: Path, *bases: Path) -> tuple[dict[str, str], tuple[SourceFile, ...]]:
@@ -149,12 +176,14 @@ def size(path: Path) -> tuple[int, int] | None:
     """Height and width that a photograph's header states, or None if it is no image. Its pixels are not read."""
     from PIL import Image
 
+    from partonomy_data.photographs import decoding
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of many pixels; none are read
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=decoding.FORMATS) as image:
                 return image.height, image.width
-        except (OSError, ValueError, Image.DecompressionBombError):
+        except decoding.DAMAGE:
             return None
 
 

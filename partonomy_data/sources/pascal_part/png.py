@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from partonomy_data.sources import coco_json
+
 #: Pixels of the largest map that is read: far above any photograph of VOC, and 64 MB at most.
 MAX_PIXELS = 1 << 26
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,7 +26,8 @@ def read(path: Path) -> NDArray[np.uint8] | None:
     """The labels, uint8 (h, w), or None if there is no such file.
 
     In a palette image the label is the index, whatever its color. Raises LabelMapError if the file is no PNG, is cut
-    off or damaged, has another kind of pixels, or is larger than MAX_PIXELS.
+    off or damaged, has another kind of pixels, or has more than MAX_PIXELS or a side
+    above 65,535.
     """
     from PIL import Image
 
@@ -58,7 +61,7 @@ def _check(header: bytes) -> None:
     if not header.startswith(_SIGNATURE) or header[12:16] != b"IHDR" or len(header) < 33:
         raise LabelMapError("it is not a PNG file, or its header is cut off")
     width, height, depth, color = struct.unpack(">IIBB", header[16:26])
-    if width * height > MAX_PIXELS or not width or not height:
+    if width * height > MAX_PIXELS or max(width, height) > coco_json.LARGEST_SIDE or not width or not height:
         raise LabelMapError(f"it announces {width:,} x {height:,} pixels")
     if color not in (_GRAY, _PALETTE):
         raise LabelMapError(f"it is {_COLOR_TYPES.get(color, 'of an unknown kind')}: its labels can't be told")

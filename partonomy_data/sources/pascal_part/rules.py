@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from partonomy_data.rules import Rule
-from partonomy_data.sources import coco_json
+from partonomy_data.sources import coco_json, files
 
 _ALL_LAYOUTS = (
+    files.UNDECODABLE,
+    Rule(
+        "link_leads_out",
+        "quarantined",
+        "A `.mat` file or a label map is a link that leads out of the source's folder.",
+        "It isn't opened. Name the folder that it leads to.",
+    ),
+    Rule(
+        "link_out_of_folder",
+        "kept",
+        "A photograph, or the folder of photographs, is a link that leads out of the folder.",
+        "It is not followed; the photograph counts as missing. Name the real folder with --images.",
+    ),
     Rule(
         "macos_file",
         "kept",
@@ -44,6 +57,12 @@ _MAT_FILES = (
         "quarantined",
         "A file has no mask at all, and the photograph isn't on disk.",
         "The photograph's width and height can't be known.",
+    ),
+    Rule(
+        "mask_too_large",
+        "quarantined",
+        "A mask in a file has a side or a number of pixels that no mask can have.",
+        "The whole file is not used: its photograph would be of that size.",
     ),
     Rule(
         "cell_for_struct",

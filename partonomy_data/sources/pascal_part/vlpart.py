@@ -52,8 +52,9 @@ def plan(request: SourceRequest, work: Path) -> Plan:
     headers = {path: _load(path) for path in paths}
     rejected: list[Rejected] = []
     seen: set[str] = set()
-    usable = {
-        path: coco_json.usable_images(header.images, path.name, seen, rejected) for path, header in headers.items()
+    kept = {
+        path: coco_json.usable_images(header.images, Image, path.name, seen, rejected)
+        for path, header in headers.items()
     }
     ids = files.image_ids(request.name, seen)
     chosen = buckets.choose(ids.values(), request.limit)
@@ -65,10 +66,9 @@ def plan(request: SourceRequest, work: Path) -> Plan:
     pieces: dict[int, list[dict[str, str]]] = defaultdict(list)
     sizes: Counter[int] = Counter()
     for path, header in headers.items():
-        shard_of = _place(path, usable[path], ids, chosen, count, found)
-        unusable = {image.id for image in header.images} - {image.id for image in usable[path]}
-        rows = [*usable[path], *(image for image in header.images if image.id in unusable)]
-        made, lost = coco_json.split(path.stem, rows, header.annotations, shard_of, work, unusable=unusable)
+        usable, unusable = kept[path]
+        shard_of = _place(path, usable, ids, chosen, count, found)
+        made, lost = coco_json.split(path.stem, usable, header.annotations, shard_of, work, unusable=unusable)
         rejected += [msgspec.structs.replace(row, row_id=f"{path.name}{row.row_id}") for row in lost]
         context = _write_categories(path, header, work)
         for number, piece in made.items():
@@ -82,7 +82,7 @@ def plan(request: SourceRequest, work: Path) -> Plan:
         shards=[_shard(request.name, number, count, pieces[number], sizes[number]) for number in sorted(pieces)],
         images_root=found.root,
         rejected=rejected,
-        repairs=_repairs(headers),
+        repairs=_repairs(headers) | ({"link_out_of_folder": found.outside} if found.outside else {}),
     )
 
 

@@ -41,9 +41,9 @@ class Annotation(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Header(msgspec.Struct, kw_only=True):
-    """A whole file, its annotations still raw."""
+    """A whole file, its images and annotations still raw, so that a bad row spoils itself only."""
 
-    images: list[Image] = msgspec.field(default_factory=list)
+    images: list[msgspec.Raw] = msgspec.field(default_factory=list)
     annotations: list[msgspec.Raw] = msgspec.field(default_factory=list)
     categories: list[Category] = msgspec.field(default_factory=list)
     part_categories: msgspec.Raw = msgspec.Raw()

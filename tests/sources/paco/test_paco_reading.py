@@ -324,3 +324,92 @@ def test_the_real_category_table_is_read_whole(tmp_path: Path, shared_data: Path
     assert (len(plan.vocabulary.objects), len(plan.vocabulary.parts)) == (75, 456)
     assert len({part.name for part in plan.vocabulary.parts}) == 200
     assert plan.repairs == {"category_without_parts": 2}
+
+
+def latin1(folder: Path, old: str, new: str) -> Path:
+    """PACO's file with one text replaced once, in an encoding that isn't JSON's."""
+    path = folder / "annotations" / "paco_lvis_v1_train.json"
+    text = path.read_text()
+    assert old in text
+    path.write_bytes(text.replace(old, new, 1).encode("latin-1"))
+    return folder
+
+
+def rows_of(rejected: list[Rejected]) -> list[tuple[str, str, str]]:
+    return sorted((row.table, row.row_id, row.rule) for row in rejected)
+
+
+def test_a_byte_that_is_not_utf8_costs_its_own_row(tmp_path: Path) -> None:
+    folder = latin1(paco.write(tmp_path / "paco"), '"counts": "', '"counts": "é')
+    _, photographs, rejected = read(folder, tmp_path / "work")
+    assert rows_of(rejected) == [("parts", "paco_lvis_v1_train-000#1", "row_malformed")]
+    assert sum(len(one.parts) for one in photographs.values()) == 2
+    latin1(paco.write(folder), "train2017/000000000002.jpg", "train2017/é.jpg")
+    plan, photographs, rejected = read(folder, tmp_path / "again")
+    images = [("images", "paco_lvis_v1_train.json#image 1", "row_malformed")]
+    rows = [(kind, f"paco_lvis_v1_train.json#{n}", "image_quarantined") for kind, n in
+            (("objects", 3), ("objects", 4), ("parts", 5))]  # fmt: skip
+    assert rows_of(rejected) == [*images, *rows]
+    assert len(photographs) == sum(shard.n_images for shard in plan.shards) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"id": 1 << 63}, "row_malformed"),
+        ({"id": -(1 << 70)}, "row_malformed"),
+        ({"id": "2"}, "row_malformed"),
+        ({"height": None}, "row_malformed"),
+        ({"width": float("nan")}, "number_not_finite"),
+    ],
+)
+def test_a_bad_row_of_an_image_costs_its_own_annotations(
+    tmp_path: Path, data: dict[str, Any], change: dict[str, Any], rule: str
+) -> None:
+    data["images"][1].update(change)
+    _, photographs, rejected = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    assert sorted(photographs) == ["paco/000000000001", "paco/000000000003"]
+    assert [row.rule for row in rejected if row.table == "images"] == [rule]
+    because = "image_unknown" if "id" in change else "image_quarantined"
+    assert [row.rule for row in rejected if row.table != "images"] == [because] * 3
+
+
+def test_a_malformed_annotation_is_not_that_of_the_image_with_id_minus_one(
+    tmp_path: Path, data: dict[str, Any]
+) -> None:
+    data["images"][0]["id"] = -1
+    data["annotations"] = [{**data["annotations"][0], "image_id": "?"}]
+    _, photographs, rejected = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    assert rows_of(rejected) == [("objects", "paco_lvis_v1_train.json#0", "row_malformed")]
+    assert sum(len(one.objects) for one in photographs.values()) == 0
+
+
+def test_two_categories_with_one_id_are_refused(tmp_path: Path, data: dict[str, Any]) -> None:
+    data["categories"].append({"id": paco.MUG_HANDLE, "name": "mug:rim", "supercategory": "PART"})
+    with pytest.raises(SourceError, match=f"train.json: two categories have the id {paco.MUG_HANDLE}"):
+        read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "table"),
+    [
+        ("handle", "PART", "parts"),
+        ("mug", "PART", "parts"),
+        (":x", "PART", "parts"),
+        ("mug:", "PART", "parts"),
+        ("mug:_", "PART", "parts"),
+        ("mug:house", "OBJECT", "objects"),
+        ("_", "OBJECT", "objects"),
+    ],
+)
+def test_a_category_called_like_none_of_its_kind_is_quarantined_with_its_annotations(
+    tmp_path: Path, data: dict[str, Any], name: str, kind: str, table: str
+) -> None:
+    before, _, _ = read(paco.write(tmp_path / "sound", data), tmp_path / "before")
+    data["categories"].append({"id": 5000, "name": name, "supercategory": kind})
+    data["annotations"].append(paco.annotation(99, 1, 5000, paco.ring(1, 1, 9, 9)))
+    plan, photographs, _ = read(paco.write(tmp_path / "paco", data), tmp_path / "work")
+    assert rows_of(photographs["paco/000000000001"].rejected) == [(table, "99", "category_name_malformed")]
+    assert plan.vocabulary == before.vocabulary
+    declared = {part.key for part in plan.vocabulary.parts}
+    assert all(row.part in declared for one in photographs.values() for row in one.evidence)

@@ -332,3 +332,19 @@ def test_every_row_is_read_or_rejected(tmp_path: Path, write_json: Write, square
     assert sum(len(p.parts) for p in found.photographs) + tables.count("parts") == len(rows)
     assert 0 < sum(len(p.parts) for p in found.photographs) < len(rows)
     assert json.dumps([str(row.row) for row in found.rejected])
+
+
+def test_a_byte_that_is_not_utf8_and_an_id_out_of_range_cost_their_own_rows(
+    tmp_path: Path, write_json: Write, square: Square, read: Reads
+) -> None:
+    images = [{"id": n, "file_name": f"{DOG}_{n}.JPEG", "height": 40, "width": 60} for n in range(4)]
+    images[1]["id"], images[2]["file_name"] = 1 << 63, f"{DOG}_é.JPEG"
+    rows = [square(n, n, 0) for n in range(4)]
+    rows[3]["segmentation"] = {"size": [40, 60], "counts": "é"}
+    path = write_json(tmp_path / "train.json", images, rows)
+    path.write_bytes(path.read_text().replace("\\u00e9", "é").encode("latin-1"))
+    found = read(tmp_path)
+    assert {name: len(one.parts) for name, one in found.of.items()} == {f"{DOG}_0.JPEG": 1, f"{DOG}_3.JPEG": 0}
+    assert found.rules == [("images", "row_malformed")] * 2 + [("parts", "image_unknown")] * 2 + [
+        ("parts", "row_malformed")
+    ]

@@ -58,6 +58,7 @@ def _png(width: int, height: int, depth: int = 8, color: int = 0) -> bytes:
         (b"", "is not a PNG file"),
         (b"\xff\xd8\xff\xe0" + bytes(40), "is not a PNG file"),
         (_png(200_000, 200_000), "claims 200000 x 200000 pixels"),
+        (_png(1, 1 << 25), "claims 1 x 33554432 pixels"),
         (_png(0, 10), "claims 0 x 10 pixels"),
         (_png(10, 10, color=2), "color type 2"),
         (_png(10, 10, depth=16), "16 bits"),

@@ -133,3 +133,11 @@ def test_only_folders_of_wanted_classes_are_opened(tmp_path: Path, monkeypatch: 
     found = photographs.index(tmp_path, [f"{DOG}_1", f"{DOG}_2"])
     assert found.paths == {f"{DOG}_1": [f"train/{DOG}/{DOG}_1.JPEG"]}
     assert opened == [tmp_path.name, "train", DOG]
+
+
+def test_a_folder_whose_name_is_not_utf8_holds_no_photograph(source: Path, read: Reads) -> None:
+    folder = os.path.join(os.fsencode(source), b"JPEGImages", b"\xff")
+    os.makedirs(folder)
+    with open(os.path.join(folder, f"{DOG}_1.JPEG".encode()), "wb") as file:
+        file.write(b"x")
+    assert read(source).photographs[0].path is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from partonomy_data import masks
+from partonomy_data.errors import SourceError
 from partonomy_data.sources.partimagenet import drawn
 
 DOG, BIKE = "n02085620", "n03792782"
@@ -232,3 +234,23 @@ def test_a_whole_map_without_parts_is_quarantined(
     found = read(tmp_path)
     assert found.rules == [("objects", "whole_without_parts")]
     assert found.rejected[0].row_id == f"annotations/train_whole/{DOG}_2.png"
+
+
+def test_a_map_whose_name_is_not_utf8_is_quarantined_and_the_others_read(
+    tmp_path: Path, write_map: Write, read: Reads
+) -> None:
+    maps = tmp_path / "annotations"
+    for path, label, background in (("val", 0, 40), ("val_whole", 46, 158)):
+        made = write_map(maps / path / f"{DOG}_1.png", {(0, 0, 10, 10): label}, background)
+        os.link(made, os.path.join(os.fsencode(made.parent), b"n02085620_\xff.png"))
+    found = read(tmp_path)
+    assert list(found.of) == [f"{DOG}_1.JPEG"]
+    assert found.rules == [("images", "file_name_undecodable"), ("objects", "file_name_undecodable")]
+    assert {row.row_id for row in found.rejected} == {
+        f"annotations/{kind}/{DOG}_\\xff.png" for kind in ("val", "val_whole")
+    }
+    folder = os.path.join(os.fsencode(tmp_path), b"PartImageNet_\xff")
+    os.mkdir(folder)
+    os.rename(maps, os.path.join(folder, b"annotations"))
+    with pytest.raises(SourceError, match="UTF-8"):
+        read(tmp_path)

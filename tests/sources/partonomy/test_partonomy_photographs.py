@@ -247,3 +247,13 @@ def test_photographs_that_lie_elsewhere_are_found_there(world: World, read: Read
 )
 def test_a_path_is_taken_to_pieces_without_looking_at_the_disk(path: str, pieces: list[str]) -> None:
     assert photographs.pieces_of(path) == pieces
+
+
+def test_a_folder_of_images_whose_name_is_not_utf8_names_no_category(world: World, read: Read) -> None:
+    world.plane()
+    folder = os.path.join(os.fsencode(world.root), b"images", b"boats--\xff")
+    os.mkdir(folder)
+    os.link(os.fsencode(world.root / "images" / PHOTOGRAPH), os.path.join(folder, b"1.jpg"))
+    reading = read(world.root)
+    assert reading.rules == {"boats--\\xff": "file_name_undecodable"}
+    assert [thing.key for thing in reading.plan.vocabulary.objects] == [PLANE]

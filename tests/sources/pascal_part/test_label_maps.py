@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ def _damaged() -> list[Any]:
         pytest.param(png(16, 12, 8, 0), "can't be decoded", id="too few pixels"),
         pytest.param(png(wide, 1001, 8, 0), "pixels", id="bomb"),
         pytest.param(png(2**31 - 1, 2**31 - 1, 8, 0), "pixels", id="largest bomb"),
+        pytest.param(png(1 << 25, 1, 8, 0), "pixels", id="a side that no mask has"),
         pytest.param(png(0, 5, 8, 0), "pixels", id="no width"),
         pytest.param(png(16, 12, 8, 2), "in color", id="color"),
         pytest.param(png(16, 12, 8, 6), "transparency", id="color with transparency"),
@@ -200,3 +202,31 @@ def test_a_changed_map_changes_the_fingerprint(tmp_path: Path) -> None:
     second = fingerprints()
     _write(tmp_path, _map((DOG, 0, 1)), _map((DOG_HEAD, 0, 1)))
     assert len({*first, *second, *fingerprints()}) == 3
+
+
+def test_a_map_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_path: Path) -> None:
+    _write(tmp_path, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    for path in _paths(tmp_path):
+        os.link(path, os.path.join(os.fsencode(path.parent), b"2008_\xff.png"))
+    _, found, rejected = read(tmp_path, tmp_path)
+    assert list(found) == [STEM]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("objects", "annotations_detectron2_obj/train/2008_\\xff.png", "file_name_undecodable"),
+        ("parts", "annotations_detectron2_part/train/2008_\\xff.png", "file_name_undecodable"),
+    ]
+
+
+def test_links_that_lead_out_are_not_opened(tmp_path: Path) -> None:
+    source, other = tmp_path / "source", tmp_path / "other"
+    _write(source, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    _write(other, _map((DOG, 0, 0)), _map((DOG_HEAD, 0, 0)))
+    (source / "images" / "train").mkdir(parents=True)
+    photograph = write_photograph(other / f"{STEM}.jpg")
+    (source / "images" / "train" / f"{STEM}.jpg").symlink_to(photograph)
+    for own, foreign in zip(_paths(source, stem="2008_000009"), _paths(other), strict=True):
+        own.symlink_to(foreign)
+    plan, found, rejected = read(source, tmp_path)
+    assert list(found) == [STEM]
+    assert found[STEM].path is None
+    assert [(row.table, row.rule) for row in rejected] == [("objects", "link_leads_out"), ("parts", "link_leads_out")]
+    assert plan.repairs["link_out_of_folder"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -341,3 +342,59 @@ def test_a_fingerprint_follows_the_content_and_nothing_else(tmp_path: Path) -> N
     assert fingerprint(tmp_path / "b") != with_photograph
     write_mat(tmp_path / "a", STEM, [thing("cat", square(2, 2))])
     assert fingerprint(tmp_path / "a") != first
+
+
+def test_a_file_whose_name_is_not_utf8_is_quarantined_and_the_others_read(tmp_path: Path) -> None:
+    path = write_mat(tmp_path, "2008_000003", [thing("dog", square(0, 0, 6))])
+    bad = os.path.join(os.fsencode(path.parent), b"2008_\xff.mat")
+    os.link(path, bad)
+    _, found, rejected = read(tmp_path, tmp_path)
+    assert list(found) == ["2008_000003"]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("images", "Annotations_Part/2008_\\xff.mat", "file_name_undecodable")
+    ]
+    path.unlink()
+    with pytest.raises(SourceError, match="UTF-8"):
+        read(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mask", "rule"), [(np.zeros((0, 0)), "size_unknown"), (np.ones((1, (1 << 24) + 1), np.uint8), "mask_too_large")]
+)
+def test_a_file_that_is_rejected_takes_its_objects_and_parts_along(tmp_path: Path, mask: Any, rule: str) -> None:
+    source = tmp_path / "source"
+    write_mat(source, STEM, [thing("dog", mask, [part("head", mask), part("tail", mask)]), thing("cat", mask)])
+    write_mat(source, "2008_000004", [thing("dog", square(0, 0, 6))])
+    _, found, rejected = read(source, tmp_path)
+    assert list(found) == ["2008_000004"]
+    assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+        ("images", f"{STEM}.mat", rule),
+        ("objects", f"{STEM}.mat#object_0", "image_quarantined"),
+        ("parts", f"{STEM}.mat#object_0/head", "image_quarantined"),
+        ("parts", f"{STEM}.mat#object_0/tail", "image_quarantined"),
+        ("objects", f"{STEM}.mat#object_1", "image_quarantined"),
+    ]
+    assert rejected[0].reason.startswith(f"{STEM}.mat: ")
+
+
+def test_links_that_lead_out_are_not_opened(tmp_path: Path) -> None:
+    source, other = tmp_path / "source", tmp_path / "other"
+    for folder, stem in ((source, STEM), (source, "2008_000004"), (other, "2008_000005")):
+        write_mat(folder, stem, [thing("dog", square(0, 0, 6))])
+        write_photograph(folder / "JPEGImages" / f"{stem}.jpg")
+    out = source / "Annotations_Part" / "2008_000005.mat"
+    out.symlink_to(other / "Annotations_Part" / "2008_000005.mat")
+    photograph = source / "JPEGImages" / f"{STEM}.jpg"
+    photograph.unlink()
+    photograph.symlink_to(other / "JPEGImages" / "2008_000005.jpg")
+    (source / "Annotations_Part" / "2008_000006.mat").symlink_to("2008_000004.mat")
+    (tmp_path / "link").symlink_to(source)
+    for path in (source, tmp_path / "link"):
+        plan, found, rejected = read(path, tmp_path / "work")
+        assert sorted(found) == [STEM, "2008_000004", "2008_000006"]
+        assert [(row.table, row.row_id, row.rule) for row in rejected] == [
+            ("images", "Annotations_Part/2008_000005.mat", "link_leads_out")
+        ]
+        assert found[STEM].path is None
+        assert found["2008_000004"].path == "JPEGImages/2008_000004.jpg"
+        assert plan.repairs == {"link_out_of_folder": 1}

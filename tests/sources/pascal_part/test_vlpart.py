@@ -245,3 +245,24 @@ def test_limit_takes_whole_photographs(tmp_path: Path) -> None:
     _, few, rejected = read(tmp_path, tmp_path / "work", limit=3)
     assert (len(few), rejected) == (3, [])
     assert all(everything[stem] == photograph for stem, photograph in few.items())
+
+
+def test_bad_rows_of_images_and_bytes_that_are_not_utf8_cost_their_own_rows(tmp_path: Path) -> None:
+    images = [vlpart_image(f"2008_00000{n}") for n in range(3, 8)]
+    rows = [vlpart_row(n, image["id"], 1, square(1, 1)) for n, image in enumerate(images)]
+    images[1]["id"], images[2]["width"] = 1 << 63, float("nan")
+    del images[3]["height"]
+    path = write_vlpart(tmp_path / "train.json", images, rows, CATEGORIES)
+    place = path.read_text().rindex('"counts": "') + len('"counts": "')
+    path.write_bytes((path.read_text()[:place] + "é" + path.read_text()[place:]).encode("latin-1"))
+    _, found, rejected = read(tmp_path, tmp_path / "work")
+    assert {stem: len(one.parts) for stem, one in found.items()} == {STEM: 1, "2008_000007": 0}
+    assert sorted((row.table, row.rule) for row in rejected) == [
+        ("images", "number_not_finite"),
+        ("images", "row_malformed"),
+        ("images", "row_malformed"),
+        ("parts", "image_quarantined"),
+        ("parts", "image_quarantined"),
+        ("parts", "image_unknown"),
+        ("parts", "row_malformed"),
+    ]

@@ -29,6 +29,7 @@ from model.plum.errors import ModelError
 from model.plum.saving import Origin
 from tests.helpers.command import partonomy
 from tests.model.plum.tiny import PHOTOGRAPHS, fresh, trained
+from tests.photographs.test_decoding import ODD, turned
 
 Folder = Callable[[str], Path]
 PROMPT = "{question} Answer briefly."
@@ -339,3 +340,10 @@ def test_options_that_do_not_go_together_are_told_in_one_line(
 def test_settings_that_cannot_be_are_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=r"general\."):
         GeneralConfig(**wrong).checked()
+
+
+def test_a_turned_photograph_with_an_odd_tag_is_shown_upright(tmp_path: Path) -> None:
+    PHOTOGRAPHS[1].save(tmp_path / "turned.jpg", exif=turned(6, *ODD.values()))
+    shown = asking._opened(tmp_path / "turned.jpg")
+    assert isinstance(shown, Image.Image)
+    assert shown.size == PHOTOGRAPHS[1].size[::-1]
