@@ -160,7 +160,7 @@ def _truth(row: Mapping[str, Any]) -> Truth:
         size=size,
         choices=tuple(Choice(one["text"], tuple(one["parts"])) for one in row["choices"]),
         correct=row["correct_index"],
-        chance=row["chance"],
+        chance=chance(row["chance"], len(row["choices"])),
         masks=tuple(PartMask(one["part"], RleJson(size, one["counts"])) for one in row["true_masks"]),
         spans=tuple(Span(one["start"], one["end"], one["part"]) for one in right["spans"]),
         block=row["block_id"],
@@ -169,6 +169,11 @@ def _truth(row: Mapping[str, Any]) -> Truth:
         correct_object=row["correct_object_index"],
         collection=row["collection"] or "",
     )
+
+
+def chance(stored: float, choices: int) -> float:
+    """A question's `chance`; one over its choices in full, of which the store's float32 may be somewhat above."""
+    return 1 / choices if np.float32(stored) == np.float32(1 / choices) else stored
 
 
 def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:
