@@ -25,7 +25,7 @@ consistency        blocks all right, and questions that agree with their paraphr
 attackers          what choosers get that never look at the photograph
 scoring            all of these, of some questions
 slices             which slices a question is in
-intervals          bootstrap by blocks
+intervals          bootstrap by groups and blocks
 tallies            sums by unit, in bounded memory
 streaming          all metrics of any number of questions, by slice, with intervals
 comparing          two models on the same questions, and the same draws

@@ -94,7 +94,7 @@ def measure(store: Store, model_id: str, split: str, seed: int) -> Measured:
 
 
 def streamed(
-    store: Store, model_id: str, split: str, seed: int, conditioning: str, *, unit: str = "block"
+    store: Store, model_id: str, split: str, seed: int, conditioning: str, *, unit: str = "slice"
 ) -> tuple[Stream, int]:
     """The sums of a model's predictions on a split, and how many questions they are of; `unit` is what intervals draw.
 

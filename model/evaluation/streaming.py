@@ -28,8 +28,8 @@ from model.evaluation.tallies import MOST_UNITS, Tally
 #: Lines about malformed predictions that are kept; all are counted.
 MOST_LINES: Final = 100
 #: Metrics that can be below 0.
-_SIGNED: Final = ("chance_corrected",)
-UNITS: Final = ("block", "group", "photograph")
+SIGNED: Final = ("chance_corrected",)
+UNITS: Final = ("slice", "block", "group", "photograph")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,36 @@ class Row:
     """Units, or bins, that the interval rests on."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """Keys of the units that a question belongs to."""
+
+    over_types: int
+    """Where several question types count together."""
+    within: int
+    """Within its type."""
+
+    def of(self, one: Slice) -> int:
+        """The key of the unit that a slice draws."""
+        return self.over_types if one.question_type == ALL else self.within
+
+
+def _key(truth: Truth, unit: str) -> int:
+    if unit == "group" and truth.group is not None:
+        return key_of(f"group {truth.group}")
+    if unit in ("group", "block") and truth.block is not None:
+        return key_of(f"block {truth.block}")
+    return key_of(f"photograph {truth.photograph}")
+
+
 class Stream:
     """The sums of one model on one set of questions."""
 
-    def __init__(self, wanted: Wanted, *, unit: str = "block", most_units: int = MOST_UNITS) -> None:
-        """`unit` is what the bootstrap draws: `block`, `group` or `photograph`; the photograph where a question has none."""
+    def __init__(self, wanted: Wanted, *, unit: str = "slice", most_units: int = MOST_UNITS) -> None:
+        """`unit` is what the bootstrap draws: `group`, `block` or `photograph`; the next of these where a question has none.
+
+        `slice`: groups where several types count together, and blocks within one. A photograph is in a block of each type.
+        """
         if unit not in UNITS:
             raise EvaluationError(f"there is no unit {unit!r}", mend=f"Choose from {', '.join(UNITS)}")
         self.wanted, self.unit, self._most = wanted, unit, most_units
@@ -81,22 +106,24 @@ class Stream:
         scored = score(checked, self.wanted)
         self._note(checked)
         values, unusable = self._columns(checked, scored)
-        keys = [key_of(self._unit_of(truth)) for truth in truths]
+        keys = [self._keys_of(truth) for truth in truths]
         of_slice: dict[Slice, list[int]] = {}
         for number, truth in enumerate(truths):
             for one in slices_of(truth):
                 of_slice.setdefault(one, []).append(number)
         for one, numbers in of_slice.items():
-            self._add(one, [keys[number] for number in numbers], values[numbers], unusable[numbers])
+            self._add(one, [keys[number].of(one) for number in numbers], values[numbers], unusable[numbers])
         for size, marks in scored.by_size.items():
             self._add_size(size, marks, checked, keys)
         self._add_sets(checked, keys)
         if "masks" in self.wanted.measures:
             self._rank(checked, scored)
 
-    def _unit_of(self, truth: Truth) -> str:
-        name = {"block": truth.block, "group": truth.group, "photograph": None}[self.unit]
-        return f"photograph {truth.photograph}" if name is None else f"{self.unit} {name}"
+    def _keys_of(self, truth: Truth) -> _Keys:
+        if self.unit == "slice":
+            return _Keys(_key(truth, "group"), _key(truth, "block"))
+        key = _key(truth, self.unit)
+        return _Keys(key, key)
 
     def _note(self, checked: Sequence[Checked]) -> None:
         for one in checked:
@@ -124,7 +151,7 @@ class Stream:
         counted = np.zeros_like(with_say) if unusable is None else with_say & (unusable > 0)
         tally.count(with_say.sum(axis=0), counted.sum(axis=0))
 
-    def _add_size(self, size: str, marks: dict[str, Marks], checked: Sequence[Checked], keys: list[int]) -> None:
+    def _add_size(self, size: str, marks: dict[str, Marks], checked: Sequence[Checked], keys: list[_Keys]) -> None:
         for number, one in enumerate(checked):
             values = np.zeros((1, self.columns))
             for name, mark in marks.items():
@@ -133,9 +160,9 @@ class Stream:
             if values.any():
                 refused = np.full((1, len(self.metrics)), float(one.refused or one.prediction.masks is None))
                 for each in size_slices(one.truth, size):
-                    self._add(each, [keys[number]], values, refused)
+                    self._add(each, [keys[number].of(each)], values, refused)
 
-    def _add_sets(self, checked: Sequence[Checked], keys: list[int]) -> None:
+    def _add_sets(self, checked: Sequence[Checked], keys: list[_Keys]) -> None:
         """Adds what blocks and sets of paraphrases say, in which several questions count together."""
         if not self._chooses:
             return
@@ -146,11 +173,11 @@ class Stream:
                 right, shared = whole
                 for each in own:
                     if each in shared:
-                        self._add_one(each, key, "block_consistent", float(right), 1.0)
+                        self._add_one(each, key.of(each), "block_consistent", float(right), 1.0)
             agreeing, pairs = self._paraphrases.add(one)
             if pairs:
                 for each in own:
-                    self._add_one(each, key, "paraphrases_agree", float(agreeing), float(pairs))
+                    self._add_one(each, key.of(each), "paraphrases_agree", float(agreeing), float(pairs))
 
     def _add_one(self, of: Slice, key: int, metric: str, top: float, bottom: float) -> None:
         number = self.metrics.index(metric)
@@ -183,7 +210,7 @@ class Stream:
             if n:
                 value = float(self.value(metric, total))
                 units = int((sums[:, 2 * number + 1] > 0).sum())
-                interval = bounds(value, self.value(metric, drawn), units, share=metric not in _SIGNED)
+                interval = bounds(value, self.value(metric, drawn), units, share=metric not in SIGNED)
                 rows.append(Row(of, metric, interval, n, skipped, units))
         if self._chooses and not np.isnan(error := float(self.value("calibration_error", total))):
             interval = bounds(error, self.value("calibration_error", drawn), len(keys), share=False)

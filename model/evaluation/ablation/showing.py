@@ -46,7 +46,7 @@ def _chance(name: str, split: str, one: Compared) -> str:
     inside, level = one.metrics["accuracy"].interval, one.metrics["chance"].interval.value
     told = f"On {split}, {name} takes the right choice in {inside.value:.3f} of balanced questions, where chance is {level:.3f}: "
     if inside.low != inside.low:
-        return told + "too few blocks to tell them apart."
+        return told + "too few groups to tell them apart."
     return told + _BESIDE[side(inside.low, inside.high, level)]
 
 

@@ -63,7 +63,7 @@ def _choices(said: Gathered) -> str:
     value, low, high = chance["value"], accuracy["low"], accuracy["high"]
     told = f"It takes the right choice in {interval(accuracy)} of the questions; chance is {value:.3f}."
     if low is None:
-        return f"{told} There are too few blocks for an interval, so nothing follows."
+        return f"{told} There are too few groups of photographs for an interval, so nothing follows."
     return f"{told} That is {_BESIDE[side(low, high, value)]}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,13 +146,58 @@ def test_intervals_are_of_blocks_or_of_photographs_where_there_is_none() -> None
         assert np.isnan(row.interval.low) == (units == 1)
 
 
+def test_groups_are_drawn_where_types_count_together_and_blocks_within_one() -> None:
+    truths, predictions = made_up.world(3, 48, split="val", object_category="boat", source="paco")
+    kinds = ("identification", "difference")
+    truths = [
+        replace(one, block=f"block {number // 3}", group=f"group {number // 12}", question_type=kinds[number // 3 % 2])
+        for number, one in enumerate(truths)
+    ]
+    streams = {unit: Stream(CHOICES, unit=unit) for unit in ("slice", "block", "group")}
+    for stream in streams.values():
+        stream.add(truths, predictions)
+    found = {
+        unit: {(row.slice, row.metric): row for row in stream.rows(50)} for unit, stream in streams.items()
+    }
+    assert {row.slice.question_type for row in found["slice"].values()} == {"all", *kinds}
+    for place, row in found["slice"].items():
+        alone = found["group" if place[0].question_type == "all" else "block"][place]
+        assert repr(row) == repr(alone), "as text, in which no number equals no number"
+    for name in ("all", "object=boat", "source=paco"):
+        of = Slice("val", "all", name, "all")
+        assert found["slice"][of, "accuracy"].units == 4
+        assert found["slice"][replace(of, question_type="difference"), "accuracy"].units == 8
+
+
+def test_an_interval_over_all_types_is_as_wide_as_what_photographs_have_in_common_makes_it() -> None:
+    """Some photographs are easy and some are hard, whatever is asked about them: the same in a block of each of six types."""
+    generator, choices = np.random.default_rng(1), tuple(Choice(f"A {one}.", (one,)) for one in "abcd")
+    base = made_up.truth(generator, masks=(), spans=(), object_choices=(), correct_object=None)
+    base = replace(base, choices=choices, chance=0.25, split="test", correct=0)
+    easy = generator.choice([0.9, 0.3], (60, 4))
+    truths, said = [], []
+    for (group, photograph, kind), hit in np.ndenumerate(generator.random((60, 4, 6)) < easy[..., None]):
+        more: dict[str, Any] = {"question_id": f"{group}.{photograph}.{kind}", "photograph": f"{group}.{photograph}"}
+        more |= {"question_type": f"type {kind}", "block": f"{group}.{kind}", "group": f"{group}"}
+        truths.append(replace(base, **more))
+        said.append(Prediction(more["question_id"], chosen=int(not hit)))
+    stream = Stream(CHOICES)
+    stream.add(truths, said)
+    keys, sums = stream.tallies[Slice("test", "all", "all", "all")].sums()
+    drawn = stream.value("accuracy", intervals.resampled(keys, sums))
+    interval = intervals.bounds(float(stream.value("accuracy", sums.sum(axis=0))), drawn, len(keys))
+    # The variance of the photographs' means of 0.9 and 0.3, and of the questions beside them.
+    deviation = (0.3**2 / 240 + (0.9 * 0.1 + 0.3 * 0.7) / 2 / 1440) ** 0.5
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
 def test_an_interval_is_that_of_the_units_sums() -> None:
     truths, predictions = made_up.world(11, 60, split="val")
-    truths = [replace(one, block=f"block {number // 5}") for number, one in enumerate(truths)]
+    truths = [replace(one, group=f"group {number // 5}") for number, one in enumerate(truths)]
     stream = in_batches(truths, predictions, 13, CHOICES)
     row = next(one for one in stream.rows(200, seed=4) if one.metric == "accuracy" and one.slice.label == "all")
     hit = score(check(truths, predictions), CHOICES).marks["accuracy"].top.reshape(12, 5).sum(axis=1)
-    keys = np.array([intervals.key_of(f"block block {number}") for number in range(12)], np.uint64)
+    keys = np.array([intervals.key_of(f"group group {number}") for number in range(12)], np.uint64)
     weight = intervals.weights(keys, 200, seed=4).astype(float)
     low, high = np.quantile(weight @ hit / (weight @ np.full(12, 5.0)), [0.025, 0.975])
     assert (row.interval.low, row.interval.high) == pytest.approx((low, high))
