@@ -44,7 +44,7 @@ def sentences(made: Ablated) -> list[str]:
 
 def _chance(name: str, split: str, one: Compared) -> str:
     inside, level = one.metrics["accuracy"].interval, one.metrics["chance"].interval.value
-    told = f"On {split}, {name} takes the right choice in {inside.value:.3f} of balanced questions, where chance is {level:.3f}: "
+    told = f"On {split}, {name} takes the right choice in {inside.value:.3f} of the questions, where chance is {level:.3f}: "
     if inside.low != inside.low:
         return told + "too few groups to tell them apart."
     return told + _BESIDE[side(inside.low, inside.high, level)]
