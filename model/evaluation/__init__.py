@@ -37,6 +37,7 @@ people             the same questions answered by people, and their keys judged
 ablation           models that differ in one thing, compared
 report             what the metrics come to, for people
 job                all of it: a model on a split of a version
+against            a model beside another whose predictions are there
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from partonomy_data.store.reader import Store
 
 _AT_ONCE: Final = 256
 #: What of the second conditioning is said of it: the rest is the same in both.
-_OWN: Final = "_predicted"
+OWN: Final = "_predicted"
 #: Measures that rest on a column of the predictions, and are left out where a model has none of it, by conditioning.
 _NEEDS: Final[Mapping[str, Mapping[str, str]]] = {
     "oracle": {
@@ -87,7 +87,7 @@ def measure(store: Store, model_id: str, split: str, seed: int) -> Measured:
             if key in found and conditioning != "oracle":
                 if row.metric.startswith("blind_") or row.metric == "chance":
                     continue  # nothing that the model said
-                told["metric"] += _OWN
+                told["metric"] += OWN
                 key = (*key[:2], told["metric"])
             found[key] = told
     return Measured([found[key] for key in sorted(found)], problems, n)

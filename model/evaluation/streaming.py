@@ -84,6 +84,8 @@ class Stream:
         """`unanswered`: questions without a prediction. `malformed`: predictions of which something was refused."""
         self.lines: list[str] = []
         """The first of the lines about them."""
+        self.asked = (0, 0)
+        """How many questions, and a digest of their ids, whatever their order."""
         self.tallies: dict[Slice, Tally] = {}
         self._blocks, self._paraphrases = Blocks(), Paraphrases()
         empty = score([], wanted)
@@ -127,6 +129,8 @@ class Stream:
 
     def _note(self, checked: Sequence[Checked]) -> None:
         for one in checked:
+            count, digest = self.asked
+            self.asked = (count + 1, digest ^ key_of(one.truth.question_id))
             self.problems["unanswered"] += not one.answered
             self.problems["malformed"] += bool(one.problems)
             self.lines.extend(one.problems[: MOST_LINES - len(self.lines)])
@@ -195,9 +199,12 @@ class Stream:
                 if each.name == ALL:
                     self.tallies[each].ranking.add(one, hit)
 
-    def rows(self, replicates: int = intervals.REPLICATES, seed: int = 0) -> list[Row]:
-        """Every metric of every slice that has a say in it, sorted by slice; AP50 has no interval."""
-        return [row for of in sorted(self.tallies) for row in self._rows(of, replicates, seed)]
+    def rows(
+        self, replicates: int = intervals.REPLICATES, seed: int = 0, *, of: Iterable[Slice] | None = None
+    ) -> list[Row]:
+        """Every metric of every slice (or of those in `of`) that has a say in it, sorted by slice; AP50 has no interval."""
+        slices = sorted(self.tallies if of is None else of)
+        return [row for one in slices for row in self._rows(one, replicates, seed)]
 
     def _rows(self, of: Slice, replicates: int, seed: int) -> list[Row]:
         tally = self.tallies[of]

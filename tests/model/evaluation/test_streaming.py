@@ -290,13 +290,32 @@ def test_a_model_does_not_differ_from_itself() -> None:
         assert one.higher == pytest.approx(0.5, abs=0.5)
 
 
+def test_models_that_can_do_different_things_are_compared_on_what_both_can() -> None:
+    truths, predictions = made_up.world(4, 40, split="val")
+    first = in_batches(truths, predictions, 40, CHOICES)
+    # The second names other parts, so that other questions have a say in the precision of its names.
+    second = in_batches(truths, predictions[::-1], 40, Wanted(frozenset({"choices", "names"}), "oracle"))
+    third = in_batches(
+        truths, [replace(one, parts=()) for one in predictions], 40, Wanted(frozenset({"choices", "names"}), "oracle")
+    )
+    assert first.metrics != second.metrics
+    of = Slice("val", "all", "all", "all")
+    found = {one.metric: one for one in compare(first, second, replicates=50, of=[of])}
+    assert found.keys() <= set(first.metrics)
+    assert found["accuracy"].interval.value == 0
+    by_name = {one.metric: one for one in compare(second, third, replicates=50, of=[of])}
+    assert by_name["part_recall"].interval.value > 0
+    assert "part_precision" not in by_name, "the third says no names"
+
+
 def test_models_that_were_not_asked_the_same_are_not_compared() -> None:
     truths, first, second = two_models(40)
     whole = in_batches(truths, first, 40, CHOICES)
     for other in (
         in_batches(truths[:-2], second[:-2], 40, CHOICES),
         in_batches(truths[:-1], second[:-1], 40, CHOICES),
-        in_batches(truths, second, 40, Wanted(frozenset({"choices", "objects"}))),
+        in_batches([*truths[:-1], replace(truths[-1], question_id="another")], second[:-1], 40, CHOICES),
+        in_batches(truths, second, 40, Wanted(frozenset({"choices"}), "predicted")),
     ):
         with pytest.raises(EvaluationError, match="Evaluate both on the same questions"):
             compare(whole, other, replicates=5)
