@@ -41,6 +41,7 @@ _NEEDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _MINE: Final = "p.model_id = $model AND p.conditioning = $conditioning AND p.seed = $seed AND q.split = $split"
+#: Block by block, so that hardly any is waited for at a time.
 _JOINED: Final = f"""
 WITH mine AS (SELECT p.* FROM predictions p JOIN questions q USING (question_id) WHERE {_MINE}),
 named AS (
@@ -53,7 +54,7 @@ SELECT mine.*, i.sha256 AS photograph, split_part(i.photograph, '/', 1) AS colle
     list_transform(q.object_choices, lambda c: c.text) AS objects, q.correct_object_index,
     coalesce(n.true_masks, []) AS true_masks
 FROM mine JOIN questions q USING (question_id) JOIN images i USING (image_id) JOIN objects o USING (object_id)
-LEFT JOIN named n USING (question_id) ORDER BY q.question_id
+LEFT JOIN named n USING (question_id) ORDER BY q.block_id NULLS LAST, q.question_id
 """
 
 

@@ -2,7 +2,7 @@
 
 What is kept is sums: of each metric, in each slice, by the unit that the bootstrap draws. So memory grows with the slices, and
 with the units until they are put into bins, but not with the questions. Sets of paraphrases are remembered by what was chosen,
-blocks until they are complete.
+blocks until they are complete: so questions had better come block by block.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 
 from model.evaluation import calibration, intervals
 from model.evaluation.answers import EvaluationError, Prediction, Truth
-from model.evaluation.average_precision import hits
+from model.evaluation.average_precision import Ranking, hits
 from model.evaluation.checking import Checked, check
 from model.evaluation.consistency import Blocks, Paraphrases
 from model.evaluation.intervals import Interval, bounds, key_of, ratio
 from model.evaluation.marks import Floats, Marks
 from model.evaluation.scoring import Scored, Wanted, score
 from model.evaluation.slices import ALL, Slice, size_slices, slices_of
-from model.evaluation.tallies import MOST_UNITS, Tally
+from model.evaluation.tallies import MOST_UNITS, MOST_UNITS_BY_OBJECT, MOST_UNITS_IN_PART, Tally
 
 #: Lines about malformed predictions that are kept; all are counted.
 MOST_LINES: Final = 100
@@ -149,11 +149,19 @@ class Stream:
         return values, unusable
 
     def _add(self, of: Slice, keys: list[int], values: Floats, unusable: Floats | None = None) -> None:
-        tally = self.tallies.setdefault(of, Tally(self.columns, len(self.metrics), self._most))
+        tally = self.tallies.get(of)
+        if tally is None:
+            tally = self.tallies[of] = Tally(self.columns, len(self.metrics), self._most_of(of))
         tally.add(keys, values)
         with_say = values[:, 1 : 2 * len(self.metrics) : 2] > 0
         counted = np.zeros_like(with_say) if unusable is None else with_say & (unusable > 0)
         tally.count(with_say.sum(axis=0), counted.sum(axis=0))
+
+    def _most_of(self, of: Slice) -> int:
+        """Of how many units a slice keeps the sums."""
+        if of.name == ALL:
+            return self._most
+        return min(self._most, MOST_UNITS_BY_OBJECT if of.name.startswith("object=") else MOST_UNITS_IN_PART)
 
     def _add_size(self, size: str, marks: dict[str, Marks], checked: Sequence[Checked], keys: list[_Keys]) -> None:
         for number, one in enumerate(checked):
@@ -172,12 +180,11 @@ class Stream:
             return
         for one, key in zip(checked, keys, strict=True):
             own = slices_of(one.truth)
-            whole = self._blocks.add(one, frozenset(own))
+            whole = self._blocks.add(one, own)
             if whole is not None:
                 right, shared = whole
-                for each in own:
-                    if each in shared:
-                        self._add_one(each, key.of(each), "block_consistent", float(right), 1.0)
+                for each in shared:
+                    self._add_one(each, key.of(each), "block_consistent", float(right), 1.0)
             agreeing, pairs = self._paraphrases.add(one)
             if pairs:
                 for each in own:
@@ -197,7 +204,9 @@ class Stream:
             for each in slices_of(one.truth):
                 # By object it would rest on few masks, and need a curve for each.
                 if each.name == ALL:
-                    self.tallies[each].ranking.add(one, hit)
+                    tally = self.tallies[each]
+                    tally.ranking = tally.ranking or Ranking()
+                    tally.ranking.add(one, hit)
 
     def rows(
         self, replicates: int = intervals.REPLICATES, seed: int = 0, *, of: Iterable[Slice] | None = None
@@ -224,7 +233,7 @@ class Stream:
             number = self.metrics.index("accuracy")
             n, skipped = int(tally.questions[number]), int(tally.unusable[number])
             rows.append(Row(of, "calibration_error", interval, n, skipped, len(keys)))
-        if tally.ranking.n_true:
+        if tally.ranking is not None and tally.ranking.n_true:
             nothing = float("nan")
             number = self.metrics.index(f"giou_micro_{self.wanted.conditioning}")
             n, skipped = int(tally.questions[number]), int(tally.unusable[number])

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.evaluation import calibration, intervals
+from model.evaluation import calibration, intervals, streaming
 from model.evaluation.answers import Choice, EvaluationError, Prediction, Truth
 from model.evaluation.average_precision import Ranking, hits
 from model.evaluation.checking import check
 from model.evaluation.comparing import compare
 from model.evaluation.overlaps import overlap
 from model.evaluation.scoring import Wanted, score
-from model.evaluation.slices import Slice
+from model.evaluation.slices import Slice, slices_of
 from model.evaluation.streaming import Row, Stream
 from tests.model.evaluation import made_up
 from tests.model.evaluation.made_up import seeds
@@ -156,9 +156,7 @@ def test_groups_are_drawn_where_types_count_together_and_blocks_within_one() -> 
     streams = {unit: Stream(CHOICES, unit=unit) for unit in ("slice", "block", "group")}
     for stream in streams.values():
         stream.add(truths, predictions)
-    found = {
-        unit: {(row.slice, row.metric): row for row in stream.rows(50)} for unit, stream in streams.items()
-    }
+    found = {unit: {(row.slice, row.metric): row for row in stream.rows(50)} for unit, stream in streams.items()}
     assert {row.slice.question_type for row in found["slice"].values()} == {"all", *kinds}
     for place, row in found["slice"].items():
         alone = found["group" if place[0].question_type == "all" else "block"][place]
@@ -227,6 +225,49 @@ def test_memory_does_not_grow_with_questions_and_the_values_stay_exact() -> None
     widths = [one.interval.high - one.interval.low for one in (row, other)]
     assert widths[0] == pytest.approx(widths[1], rel=0.4)
     assert row.units == 50 < other.units == 1200
+
+
+def test_memory_does_not_grow_with_blocks_of_many_objects_that_come_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "MOST_UNITS_BY_OBJECT", 2)
+    monkeypatch.setattr(streaming, "MOST_UNITS_IN_PART", 4)
+    choices = tuple(Choice(f"A {part}.", (part,)) for part in made_up.PARTS[:3])
+    base = made_up.truth(np.random.default_rng(5), masks=(), spans=(), object_choices=(), correct_object=None)
+    base = replace(base, choices=choices, chance=1 / 3, split="val")
+    stream, sizes = Stream(CHOICES, most_units=8), []
+    for turn in range(5):
+        for category in range(20):
+            truths = [
+                replace(
+                    base,
+                    question_id=f"{turn}/{category}/{number}",
+                    object_category=f"object {category}",
+                    block=f"{turn}/{category}/{number // 3}",
+                    correct=number % 3,
+                )
+                for number in range(15)
+            ]
+            # A batch ends within a block.
+            for some in (truths[:7], truths[7:]):
+                stream.add(some, [])
+                assert stream.open_blocks <= 1
+        sizes.append(sum(tally._sums.nbytes for tally in stream.tallies.values()))
+    assert sizes[1:] == sizes[1:2] * 4
+    most = {"object": 2, "all": 8}
+    assert all(tally.units <= most.get(of.name.partition("=")[0], 4) for of, tally in stream.tallies.items())
+    found = {(row.slice, row.metric): row for row in stream.rows(5)}
+    assert found[Slice("val", "all", "object=object 7", "all"), "accuracy"].n == 75
+    assert found[Slice("val", "all", "all", "all"), "block_consistent"].n == 500
+
+
+def test_questions_that_are_alike_share_their_slices() -> None:
+    first, second = (made_up.truth(np.random.default_rng(2), number, photograph=f"{number}") for number in (0, 3))
+    assert slices_of(first) is slices_of(second)
+    third = replace(first, source="another")
+    mine, other = ({one.name: one for one in slices_of(truth) if one.evidence == "all"} for truth in (first, third))
+    assert mine["all"] is other["all"]
+    assert f"source={third.source}" in other
 
 
 def test_what_was_missing_and_malformed_is_counted_and_said() -> None:
