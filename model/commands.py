@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.plum.errors import ModelError
 from model.stored import folder_of
+from partonomy_data.errors import UsageError
 from partonomy_data.store.layout import Layout, new_run_id
 from partonomy_data.store.remote.copies import version_here
 
@@ -70,8 +72,8 @@ def evaluate(
     """Measures a model, predictions in a file, or a baseline, and gives the main metrics as a table. Raises ModelError.
 
     `budget` caps what a model behind a server may cost; with `dry_run`, says what it would. In the place of a model, `report`
-    names a folder of predictions whose metrics and reports are made again. `general` names a general set, `images` its
-    photographs, `against` a second model for it.
+    names a folder of predictions whose metrics and reports are made again. `against` names another model, whose differences are
+    told: its predictions are there. `general` names a general set, `images` its photographs; `against` is then asked as well.
     """
     import sys
 
@@ -91,8 +93,10 @@ def evaluate(
         if refused is not None:
             raise ModelError(f"--{refused} has no meaning for a general set", where="--general", mend="Leave it out")
         return _general(root, model, general, images, against, job.limited(job.from_file(config), limit, None))
-    if images is not None or against is not None:
-        raise ModelError("--images and --against are of --general", mend="Give --general, or leave them out")
+    if images is not None:
+        raise ModelError("--images is of --general", mend="Give --general, or leave it out")
+    if against is not None and (report is not None or dry_run or model == people.PERSON):
+        raise ModelError("--against stands beside a model that is measured", mend="Give --model alone, or leave it out")
     if (model is None) == (report is None):
         raise ModelError(
             "nothing is named to be measured", mend="Give --model, or --report with a folder of predictions"
@@ -113,12 +117,37 @@ def evaluate(
     def told(done: int, of: int) -> None:
         print(f"{done} of {of} questions", file=sys.stderr)
 
-    text = job.as_text(job.evaluate(root, model, wanted, version=version, told=told))
+    text = _measured(root, model, wanted, version, against, told)
     if not swap:
         return text
     from model.evaluation import swapping
 
     return f"{text}\n\n{swapping.as_text(swapping.swap(root, model, wanted, version=version))}"
+
+
+def _measured(
+    root: Path,
+    model: str,
+    wanted: EvaluationConfig,
+    version: str | None,
+    other: str | None,
+    told: Callable[[int, int], None],
+) -> str:
+    """A model's metrics as a table, and beside them what they differ by from another's, if there is one. Raises ModelError."""
+    from model.evaluation import against, job
+
+    split, seed = wanted.predictions.split, wanted.predictions.seed
+    # Before hours are spent on asking.
+    name = None if other is None else against.named(root, other, split, seed, version=version)
+    made = job.evaluate(root, model, wanted, version=version, told=told)
+    text = job.as_text(made)
+    if name is None:
+        return text
+    try:
+        return f"{text}\n\n{against.as_text(against.against(root, made, name, seed))}"
+    except UsageError:
+        print(text)  # it is measured, whatever can't be compared
+        raise
 
 
 def _general(

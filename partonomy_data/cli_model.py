@@ -101,7 +101,11 @@ def evaluate(
     ] = None,
     images: Annotated[Path | None, typer.Option(help="The folder of its photographs.")] = None,
     against: Annotated[
-        str | None, typer.Option(help="A second model for it, such as what was fine-tuned: the difference is told.")
+        str | None,
+        typer.Option(
+            help="A second model: the differences are told, with intervals. It was evaluated on the same questions before;"
+            " of a general set, it is asked as well."
+        ),
     ] = None,
     state: State = None,
 ) -> None:

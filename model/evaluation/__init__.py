@@ -25,7 +25,7 @@ consistency        blocks all right, and questions that agree with their paraphr
 attackers          what choosers get that never look at the photograph
 scoring            all of these, of some questions
 slices             which slices a question is in
-intervals          bootstrap by blocks
+intervals          bootstrap by groups and blocks
 tallies            sums by unit, in bounded memory
 streaming          all metrics of any number of questions, by slice, with intervals
 comparing          two models on the same questions, and the same draws
@@ -37,6 +37,7 @@ people             the same questions answered by people, and their keys judged
 ablation           models that differ in one thing, compared
 report             what the metrics come to, for people
 job                all of it: a model on a split of a version
+against            a model beside another whose predictions are there
 """
 
 from __future__ import annotations

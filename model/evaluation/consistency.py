@@ -7,18 +7,19 @@ when it is complete.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from model.evaluation.checking import Checked
 from model.evaluation.choices import taken
+from model.evaluation.slices import Slice
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     seen: int
     right: bool
-    slices: frozenset[Hashable]
+    slices: Sequence[Slice]
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Blocks:
 
     open: dict[str, _Open] = field(default_factory=dict)
 
-    def add(self, checked: Checked, slices: frozenset[Hashable]) -> tuple[bool, frozenset[Hashable]] | None:
+    def add(self, checked: Checked, slices: Sequence[Slice]) -> tuple[bool, Sequence[Slice]] | None:
         """Counts a question. If it is its block's last: whether all are right, and the slices that all of them are in."""
         truth = checked.truth
         if truth.block is None:
@@ -38,7 +39,8 @@ class Blocks:
         block = self.open.setdefault(truth.block, _Open(0, True, slices))
         block.seen += 1
         block.right &= taken(checked) == truth.correct
-        block.slices &= slices
+        if block.slices is not slices:
+            block.slices = [one for one in block.slices if one in slices]
         if block.seen < len(truth.choices):
             return None
         del self.open[truth.block]

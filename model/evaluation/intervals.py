@@ -21,6 +21,8 @@ Keys = NDArray[np.uint64]
 
 REPLICATES: Final = 1000
 LEVEL: Final = 0.95
+#: What sums of shares may be rounded by: nearer than that, two values are the same.
+SAME: Final = 1e-9
 #: Weights that are drawn at a time; 32 MB.
 _AT_ONCE: Final = 4_000_000
 _POISSON: Final = np.cumsum([exp(-1) / factorial(number) for number in range(18)])
@@ -35,6 +37,11 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+def side(low: float, high: float, level: float) -> int:
+    """Where an interval lies beside a level: 1 above it, -1 below it, 0 if the level is in it, but for rounding."""
+    return int(low > level + SAME) - int(high < level - SAME)
 
 
 def key_of(unit: str) -> int:

@@ -223,7 +223,7 @@ def as_text(evaluated: Evaluated) -> str:
         first = next(iter(evaluated.left_out.values()))
         told.append(f"{len(evaluated.left_out)} questions could not be asked, such as: {first}")
     told.append(
-        f"95 % intervals by blocks of questions; all metrics and slices: table `evaluations` ({evaluated.folder})"
+        f"95 % intervals by groups of photographs; all metrics and slices: table `evaluations` ({evaluated.folder})"
     )
     told.append(f"Report: {evaluated.report.page}")
     return "\n".join(told)

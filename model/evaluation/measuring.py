@@ -20,7 +20,7 @@ from partonomy_data.store.reader import Store
 
 _AT_ONCE: Final = 256
 #: What of the second conditioning is said of it: the rest is the same in both.
-_OWN: Final = "_predicted"
+OWN: Final = "_predicted"
 #: Measures that rest on a column of the predictions, and are left out where a model has none of it, by conditioning.
 _NEEDS: Final[Mapping[str, Mapping[str, str]]] = {
     "oracle": {
@@ -41,6 +41,7 @@ _NEEDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _MINE: Final = "p.model_id = $model AND p.conditioning = $conditioning AND p.seed = $seed AND q.split = $split"
+#: Block by block, so that hardly any is waited for at a time.
 _JOINED: Final = f"""
 WITH mine AS (SELECT p.* FROM predictions p JOIN questions q USING (question_id) WHERE {_MINE}),
 named AS (
@@ -53,7 +54,7 @@ SELECT mine.*, i.sha256 AS photograph, split_part(i.photograph, '/', 1) AS colle
     list_transform(q.object_choices, lambda c: c.text) AS objects, q.correct_object_index,
     coalesce(n.true_masks, []) AS true_masks
 FROM mine JOIN questions q USING (question_id) JOIN images i USING (image_id) JOIN objects o USING (object_id)
-LEFT JOIN named n USING (question_id) ORDER BY q.question_id
+LEFT JOIN named n USING (question_id) ORDER BY q.block_id NULLS LAST, q.question_id
 """
 
 
@@ -87,14 +88,14 @@ def measure(store: Store, model_id: str, split: str, seed: int) -> Measured:
             if key in found and conditioning != "oracle":
                 if row.metric.startswith("blind_") or row.metric == "chance":
                     continue  # nothing that the model said
-                told["metric"] += _OWN
+                told["metric"] += OWN
                 key = (*key[:2], told["metric"])
             found[key] = told
     return Measured([found[key] for key in sorted(found)], problems, n)
 
 
 def streamed(
-    store: Store, model_id: str, split: str, seed: int, conditioning: str, *, unit: str = "block"
+    store: Store, model_id: str, split: str, seed: int, conditioning: str, *, unit: str = "slice"
 ) -> tuple[Stream, int]:
     """The sums of a model's predictions on a split, and how many questions they are of; `unit` is what intervals draw.
 
@@ -160,7 +161,7 @@ def _truth(row: Mapping[str, Any]) -> Truth:
         size=size,
         choices=tuple(Choice(one["text"], tuple(one["parts"])) for one in row["choices"]),
         correct=row["correct_index"],
-        chance=row["chance"],
+        chance=chance(row["chance"], len(row["choices"])),
         masks=tuple(PartMask(one["part"], RleJson(size, one["counts"])) for one in row["true_masks"]),
         spans=tuple(Span(one["start"], one["end"], one["part"]) for one in right["spans"]),
         block=row["block_id"],
@@ -169,6 +170,11 @@ def _truth(row: Mapping[str, Any]) -> Truth:
         correct_object=row["correct_object_index"],
         collection=row["collection"] or "",
     )
+
+
+def chance(stored: float, choices: int) -> float:
+    """A question's `chance`; one over its choices in full, of which the store's float32 may be somewhat above."""
+    return 1 / choices if np.float32(stored) == np.float32(1 / choices) else stored
 
 
 def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:

@@ -6,7 +6,7 @@ sister's photograph the sister's choice is right. A model that looks takes it; o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,8 @@ METRICS: Final = ("swap_follows", "swap_stays", "swap_same")
 CHANCE: Final = "swap_chance"
 _BLOCKS: Final = """SELECT question_id, block_id FROM questions
     WHERE split = $split AND balanced AND block_id IS NOT NULL ORDER BY block_id, question_id"""
+_GROUPS: Final = """SELECT block_id, min(group_id) FROM questions
+    WHERE split = $split AND block_id IS NOT NULL AND group_id IS NOT NULL GROUP BY block_id"""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def swap(
                 told(number, len(blocks))
         if not done:
             raise ModelError(f"{asks.split} has no blocks of questions whose photographs could be exchanged")
-        found = Measured(list(_rows(done, loaded.name, store.version, asks.split)), [], len(done))
+        groups = {str(block): str(group) for block, group in store.sql(_GROUPS, {"split": asks.split}).fetchall()}
+        found = Measured(list(_rows(done, groups, loaded.name, store.version, asks.split)), [], len(done))
         folder = layout.evaluation(loaded.name, store.version)
         folder.mkdir(parents=True, exist_ok=True)
         write(found, folder / f"evaluations-swapped-{asks.split}-{asks.seed}.parquet")
@@ -158,20 +161,24 @@ def _of_block(model: Model, posed: Questions, block: tuple[str, Sequence[int]]) 
         yield pair.came_to(before, after)
 
 
-def _rows(done: Sequence[Swapped], model_id: str, version: str, split: str) -> Iterator[dict[str, Any]]:
+def _rows(
+    done: Sequence[Swapped], groups: Mapping[str, str], model_id: str, version: str, split: str
+) -> Iterator[dict[str, Any]]:
+    """Of all types together, and of each. `groups`: block → its group, which is what is drawn where types count together."""
     for kind in ("all", *sorted({one.question_type for one in done})):
         some = [one for one in done if kind in ("all", one.question_type)]
-        blocks = sorted({one.block for one in some})
-        number = {block: place for place, block in enumerate(blocks)}
-        sums = np.zeros((len(blocks), len(METRICS) + 2))
+        of = {one.block: groups.get(one.block, one.block) if kind == "all" else one.block for one in some}
+        units = sorted(set(of.values()))
+        number = {unit: place for place, unit in enumerate(units)}
+        sums = np.zeros((len(units), len(METRICS) + 2))
         for one in some:
-            sums[number[one.block]] += (one.follows, one.stays, one.same, one.chance, 1)
-        drawn = resampled(np.array([key_of(block) for block in blocks], np.uint64), sums)
+            sums[number[of[one.block]]] += (one.follows, one.stays, one.same, one.chance, 1)
+        drawn = resampled(np.array([key_of(unit) for unit in units], np.uint64), sums)
         for column, metric in enumerate((*METRICS, CHANCE)):
             value = float(ratio(sums.sum(0), column, -1))
             told = Interval(value, np.nan, np.nan)
             if metric != CHANCE:
-                told = bounds(value, ratio(drawn, column, -1), len(blocks))
+                told = bounds(value, ratio(drawn, column, -1), len(units))
             yield {
                 "model_id": model_id,
                 "version": version,

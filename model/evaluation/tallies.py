@@ -12,6 +12,10 @@ from model.evaluation.marks import Floats, Ints
 
 #: Beyond so many units, those whose keys leave the same remainder are one unit.
 MOST_UNITS: Final = 8192
+#: The same in slices of some of the questions, of which there are hundreds at a time.
+MOST_UNITS_IN_PART: Final = 512
+#: The same in slices by object, of which there are thousands at a time.
+MOST_UNITS_BY_OBJECT: Final = 64
 
 
 class Tally:
@@ -28,7 +32,8 @@ class Tally:
         """Questions with a say in each metric."""
         self.unusable = np.zeros(metrics, np.int64)
         """Those of them to which nothing came from the model that could be scored."""
-        self.ranking = Ranking()
+        self.ranking: Ranking | None = None
+        """Of the slices that have an AP50."""
 
     def add(self, keys: list[int], values: Floats) -> None:
         """Adds questions: the keys of their units (n,), and their columns, float64 (n, columns)."""

@@ -66,20 +66,17 @@ def _known(values: Mapping[str, _Value | None]) -> dict[str, _Value]:
     return {metric: value for metric, value in values.items() if value is not None}
 
 
-def _streams(
-    store: Store, models: Sequence[str], split: str, seed: int, unit: str = "block"
-) -> dict[str, list[Stream]]:
-    """Conditioning → each model's."""
+def _streams(store: Store, models: Sequence[str], split: str, seed: int) -> dict[str, list[Stream]]:
+    """Conditioning → each model's, by groups: all question types count together, and those of a group aren't independent."""
     return {
-        conditioning: [measuring.streamed(store, one, split, seed, conditioning, unit=unit)[0] for one in models]
+        conditioning: [measuring.streamed(store, one, split, seed, conditioning, unit="group")[0] for one in models]
         for conditioning in CONDITIONINGS
     }
 
 
 def _lost(store: Store, models: Sequence[str], split: str, seed: int) -> dict[str, Interval | None]:
-    """By groups, as in `gaps`: questions of one group draw on each other's answers."""
     splits = (gaps.INSIDE, split)
-    inside, outside = (_streams(store, models, one, seed, "group") for one in splits)
+    inside, outside = (_streams(store, models, one, seed) for one in splits)
     return {
         metric: pooling.apart(inside[conditioning], outside[conditioning], metric, splits)
         for metric, conditioning in _WHOSE.items()

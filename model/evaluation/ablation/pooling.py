@@ -17,7 +17,7 @@ from model.evaluation.answers import EvaluationError
 from model.evaluation.intervals import Interval, bounds
 from model.evaluation.marks import Floats
 from model.evaluation.slices import ALL, Slice
-from model.evaluation.streaming import Stream
+from model.evaluation.streaming import SIGNED, Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def pooled(streams: Sequence[Stream], metric: str, of: Slice, replicates: int = 
         return None
     values, drawn, units = _drawn(streams, metric, of, replicates)
     value = float(np.mean(values))
-    return Pooled(bounds(value, _mean(drawn, replicates), units, share=len(streams) == 1), values, n)
+    return Pooled(bounds(value, _mean(drawn, replicates), units, share=metric not in SIGNED), values, n)
 
 
 def gap(

@@ -82,7 +82,7 @@ def _introduction(made: Ablated) -> list[str]:
     seeds = len(next(iter(made.models.values())))
     lines = [
         f"Version {made.version} of the data; {seeds} {'training' if seeds == 1 else 'trainings'} of each variant. 95 % "
-        "intervals by blocks of questions and by seeds; differences on the same draws of both.",
+        "intervals by groups of photographs and by seeds; differences on the same draws of both.",
     ]
     lines += [f"{name} is left out, as it is the same as {other}." for name, other in made.same.items()]
     return lines

@@ -8,7 +8,7 @@ from typing import Final
 from model.evaluation.ablation.comparing import Compared
 from model.evaluation.ablation.job import Ablated
 from model.evaluation.gaps import INSIDE
-from model.evaluation.intervals import Interval
+from model.evaluation.intervals import Interval, side
 from model.evaluation.report.saying import about
 
 #: What is said of each variant, and what it is.
@@ -17,6 +17,7 @@ _SAID: Final = {
     "strict_giou_oracle": "strict gIoU under the true answers' spans",
     "strict_giou_predicted": "strict gIoU in its own words",
 }
+_BESIDE: Final[Mapping[int, str]] = {1: "above chance.", 0: "at chance.", -1: "below chance."}
 _UNKNOWN: Final = "no difference that can be told from chance"
 
 
@@ -43,12 +44,10 @@ def sentences(made: Ablated) -> list[str]:
 
 def _chance(name: str, split: str, one: Compared) -> str:
     inside, level = one.metrics["accuracy"].interval, one.metrics["chance"].interval.value
-    told = f"On {split}, {name} takes the right choice in {inside.value:.3f} of balanced questions, where chance is {level:.3f}: "
+    told = f"On {split}, {name} takes the right choice in {inside.value:.3f} of the questions, where chance is {level:.3f}: "
     if inside.low != inside.low:
-        return told + "too few blocks to tell them apart."
-    if inside.low <= level <= inside.high:
-        return told + "at chance."
-    return told + ("above chance." if inside.low > level else "below chance.")
+        return told + "too few groups to tell them apart."
+    return told + _BESIDE[side(inside.low, inside.high, level)]
 
 
 def _differences(of: str, gaps: Mapping[str, Interval]) -> Iterator[str]:
@@ -59,6 +58,6 @@ def _differences(of: str, gaps: Mapping[str, Interval]) -> Iterator[str]:
 
 def _told(gap: Interval) -> str:
     if gap.low != gap.low:
-        return f"{gap.value:+.3f}, on too few blocks for an interval"
+        return f"{gap.value:+.3f}, on too few groups for an interval"
     verdict = "higher" if gap.low > 0 else "lower" if gap.high < 0 else _UNKNOWN
     return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}], {verdict}"

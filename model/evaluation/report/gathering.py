@@ -55,6 +55,9 @@ GAPS: Final = (
 _OUTSIDE: Final = """SELECT DISTINCT q.split FROM predictions p JOIN questions q USING (question_id)
     WHERE p.model_id = $model AND p.seed = $seed"""
 
+#: What intervals draw, as reports say it.
+DRAWN: Final = "95 % intervals: over all types by groups of photographs, within a type by blocks of questions."
+
 Row = Mapping[str, Any]
 
 

@@ -21,7 +21,7 @@ def text(said: Gathered) -> str:
     """The whole report."""
     lines = [f"# {said.model_id} on `{said.split}`", ""]
     lines += [
-        f"{said.n} questions of version `{said.version}`, seed {said.seed}. 95 % intervals, by blocks of questions.",
+        f"{said.n} questions of version `{said.version}`, seed {said.seed}. {gathering.DRAWN}",
         "",
     ]
     lines += ["## What this shows", "", *(f"- {one}" for one in saying.sentences(said)), ""]

@@ -9,7 +9,7 @@ from typing import Final
 from model.evaluation.report import markdown, saying
 from model.evaluation.report.examples import Example
 from model.evaluation.report.figures import Bar, bars
-from model.evaluation.report.gathering import Gathered
+from model.evaluation.report.gathering import DRAWN, Gathered
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2328; --paper: #fff; --line: #d0d7de; --bar: #2a6f97;
@@ -38,7 +38,7 @@ def html(said: Gathered, conditioning: str, shown: Sequence[Example]) -> str:
     """The page."""
     title = f"{said.model_id} on {said.split}"
     parts = [
-        f"<p>{said.n} questions of version {escape(said.version)}, seed {said.seed}. 95 % intervals, by blocks of questions.</p>",
+        f"<p>{said.n} questions of version {escape(said.version)}, seed {said.seed}. {escape(DRAWN)}</p>",
         "<h2>What this shows</h2>",
         f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in saying.sentences(said))}</ul>",
         *_plots(said),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from model.evaluation.intervals import side
 from model.evaluation.report.gathering import Gathered
 
 #: Below so many questions, hardly anything can be told apart.
@@ -19,6 +20,7 @@ _BASELINES: Final[Mapping[str, str]] = {
     "nearest": "It answers by chance, and takes each part's mask from the object of train that looks most alike.",
     "color": "It answers by chance, and takes the piece of the annotated object that has the part's usual colors.",
 }
+_BESIDE: Final[Mapping[int, str]] = {1: "above chance", 0: "not to be told from chance", -1: "below chance"}
 _PROMPTED: Final = "It answers by chance. SAM is given the {} of each true part: what an external segmenter could add."
 
 
@@ -61,10 +63,8 @@ def _choices(said: Gathered) -> str:
     value, low, high = chance["value"], accuracy["low"], accuracy["high"]
     told = f"It takes the right choice in {interval(accuracy)} of the questions; chance is {value:.3f}."
     if low is None:
-        return f"{told} There are too few blocks for an interval, so nothing follows."
-    if low > value:
-        return f"{told} That is above chance."
-    return f"{told} That is {'below chance' if high < value else 'not to be told from chance'}."
+        return f"{told} There are too few groups of photographs for an interval, so nothing follows."
+    return f"{told} That is {_BESIDE[side(low, high, value)]}."
 
 
 def _blind(said: Gathered) -> str:
@@ -79,7 +79,7 @@ def _blind(said: Gathered) -> str:
     best = max(blind, key=lambda row: float(row["value"]))
     name = best["metric"].removeprefix("blind_").replace("_", " ")
     told = f"A chooser that never looks and always takes the {name} choice gets {interval(best)}."
-    if accuracy["low"] is not None and accuracy["low"] <= best["value"]:
+    if accuracy["low"] is not None and side(accuracy["low"], accuracy["high"], best["value"]) < 1:
         return f"{told} The model's score is not clearly above that: it need not have looked."
     return told
 

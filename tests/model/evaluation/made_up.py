@@ -10,7 +10,10 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from model.evaluation import measuring
 from model.evaluation.answers import Choice, PartMask, Prediction, Span, Truth
+from model.evaluation.scoring import Wanted
+from model.evaluation.streaming import Stream
 from partonomy_data import masks
 from partonomy_data.masks import Rle, RleJson
 
@@ -113,6 +116,27 @@ def world(seed: int, n: int, **given: Any) -> tuple[list[Truth], list[Prediction
     generator = np.random.default_rng(seed)
     truths = [truth(generator, number, **given) for number in range(n)]
     return truths, [prediction(generator, of) for of in truths if generator.random() < 0.95]
+
+
+def blind(k: int, blocks: int = 100) -> Stream:
+    """Blocks of `k` choices, complete, to which the same is always said; `chance` is as the store gives it, float32."""
+    choices = tuple(Choice(f"A {part}.", (part,)) for part in PARTS[:k])
+    given = {
+        "choices": choices,
+        "object_choices": (),
+        "correct_object": None,
+        "masks": (),
+        "spans": (),
+        "split": "test",
+    }
+    stream, generator = Stream(Wanted(frozenset({"choices"}))), np.random.default_rng(k)
+    stored = measuring.chance(float(np.float32(1 / k)), k)
+    for block in range(blocks):
+        for right in range(k):
+            more = {"correct": right, "chance": stored, "block": f"{block}", "group": f"{block // 2}"}
+            one = truth(generator, block * k + right, **given, **more)
+            stream.add([one], [Prediction(one.question_id, chosen=0)])
+    return stream
 
 
 def by_name(lot: Sequence[PartMask]) -> dict[str, Bitmap]:

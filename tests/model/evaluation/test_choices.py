@@ -162,7 +162,7 @@ def test_whoever_does_not_look_is_at_chance_in_a_block_and_never_right_in_all_of
         assert choices.accuracy(lot)["accuracy"].value <= 1 / k + 1e-9
         assert choices.accuracy(lot)["chance_corrected"].value <= 1e-9
         blocks = Blocks()
-        closed = [found for one in lot if (found := blocks.add(one, frozenset())) is not None]
+        closed = [found for one in lot if (found := blocks.add(one, ())) is not None]
         assert [right for right, _ in closed] == [False]
         assert not blocks.open
 
@@ -198,7 +198,7 @@ def test_blocks_and_paraphrases_come_out_the_same_in_any_order(seed: int) -> Non
     found = []
     for lot in (checked, [checked[at] for at in generator.permutation(len(checked))]):
         blocks, sets = Blocks(), Paraphrases()
-        right = sorted(closed[0] for one in lot if (closed := blocks.add(one, frozenset())) is not None)
+        right = sorted(closed[0] for one in lot if (closed := blocks.add(one, ())) is not None)
         found.append((right, *np.sum([sets.add(one) for one in lot], axis=0).tolist()))
     assert found[0] == found[1]
     taken = {one.question_id: one.chosen for one in said}
@@ -219,5 +219,5 @@ def _choice(of: Truth, taken: dict[str, int | None]) -> frozenset[str] | None:
 def test_a_block_that_is_not_complete_is_not_judged() -> None:
     lot: list[Checked] = check(block(np.random.default_rng(0), "block", 3)[:2], [])
     blocks = Blocks()
-    assert [blocks.add(one, frozenset()) for one in lot] == [None, None]
+    assert [blocks.add(one, ()) for one in lot] == [None, None]
     assert list(blocks.open) == ["block"]

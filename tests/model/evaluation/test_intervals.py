@@ -91,3 +91,11 @@ def test_one_unit_or_none_has_no_interval_and_empty_replicates_are_left_out() ->
 
 def test_a_ratio_over_nothing_is_no_number() -> None:
     assert ratio(np.array([[1.0, 2.0], [0.0, 0.0]]), 0, 1) == pytest.approx([0.5, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "where"),
+    [(0.4, 0.5, 1), (0.3, 0.4, 0), (0.2, 0.3, -1), (1 / 3 + 1e-12, 0.4, 0), (0.2, 1 / 3 - 1e-12, 0)],
+)
+def test_an_interval_lies_beside_a_level_only_by_more_than_rounding(low: float, high: float, where: int) -> None:
+    assert intervals.side(low, high, 1 / 3) == where

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.evaluation import calibration, intervals
+from model.evaluation import calibration, intervals, streaming
 from model.evaluation.answers import Choice, EvaluationError, Prediction, Truth
 from model.evaluation.average_precision import Ranking, hits
 from model.evaluation.checking import check
 from model.evaluation.comparing import compare
 from model.evaluation.overlaps import overlap
 from model.evaluation.scoring import Wanted, score
-from model.evaluation.slices import Slice
+from model.evaluation.slices import Slice, slices_of
 from model.evaluation.streaming import Row, Stream
 from tests.model.evaluation import made_up
 from tests.model.evaluation.made_up import seeds
@@ -145,13 +146,56 @@ def test_intervals_are_of_blocks_or_of_photographs_where_there_is_none() -> None
         assert np.isnan(row.interval.low) == (units == 1)
 
 
+def test_groups_are_drawn_where_types_count_together_and_blocks_within_one() -> None:
+    truths, predictions = made_up.world(3, 48, split="val", object_category="boat", source="paco")
+    kinds = ("identification", "difference")
+    truths = [
+        replace(one, block=f"block {number // 3}", group=f"group {number // 12}", question_type=kinds[number // 3 % 2])
+        for number, one in enumerate(truths)
+    ]
+    streams = {unit: Stream(CHOICES, unit=unit) for unit in ("slice", "block", "group")}
+    for stream in streams.values():
+        stream.add(truths, predictions)
+    found = {unit: {(row.slice, row.metric): row for row in stream.rows(50)} for unit, stream in streams.items()}
+    assert {row.slice.question_type for row in found["slice"].values()} == {"all", *kinds}
+    for place, row in found["slice"].items():
+        alone = found["group" if place[0].question_type == "all" else "block"][place]
+        assert repr(row) == repr(alone), "as text, in which no number equals no number"
+    for name in ("all", "object=boat", "source=paco"):
+        of = Slice("val", "all", name, "all")
+        assert found["slice"][of, "accuracy"].units == 4
+        assert found["slice"][replace(of, question_type="difference"), "accuracy"].units == 8
+
+
+def test_an_interval_over_all_types_is_as_wide_as_what_photographs_have_in_common_makes_it() -> None:
+    """Some photographs are easy and some are hard, whatever is asked about them: the same in a block of each of six types."""
+    generator, choices = np.random.default_rng(1), tuple(Choice(f"A {one}.", (one,)) for one in "abcd")
+    base = made_up.truth(generator, masks=(), spans=(), object_choices=(), correct_object=None)
+    base = replace(base, choices=choices, chance=0.25, split="test", correct=0)
+    easy = generator.choice([0.9, 0.3], (60, 4))
+    truths, said = [], []
+    for (group, photograph, kind), hit in np.ndenumerate(generator.random((60, 4, 6)) < easy[..., None]):
+        more: dict[str, Any] = {"question_id": f"{group}.{photograph}.{kind}", "photograph": f"{group}.{photograph}"}
+        more |= {"question_type": f"type {kind}", "block": f"{group}.{kind}", "group": f"{group}"}
+        truths.append(replace(base, **more))
+        said.append(Prediction(more["question_id"], chosen=int(not hit)))
+    stream = Stream(CHOICES)
+    stream.add(truths, said)
+    keys, sums = stream.tallies[Slice("test", "all", "all", "all")].sums()
+    drawn = stream.value("accuracy", intervals.resampled(keys, sums))
+    interval = intervals.bounds(float(stream.value("accuracy", sums.sum(axis=0))), drawn, len(keys))
+    # The variance of the photographs' means of 0.9 and 0.3, and of the questions beside them.
+    deviation = (0.3**2 / 240 + (0.9 * 0.1 + 0.3 * 0.7) / 2 / 1440) ** 0.5
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * deviation, rel=0.2)
+
+
 def test_an_interval_is_that_of_the_units_sums() -> None:
     truths, predictions = made_up.world(11, 60, split="val")
-    truths = [replace(one, block=f"block {number // 5}") for number, one in enumerate(truths)]
+    truths = [replace(one, group=f"group {number // 5}") for number, one in enumerate(truths)]
     stream = in_batches(truths, predictions, 13, CHOICES)
     row = next(one for one in stream.rows(200, seed=4) if one.metric == "accuracy" and one.slice.label == "all")
     hit = score(check(truths, predictions), CHOICES).marks["accuracy"].top.reshape(12, 5).sum(axis=1)
-    keys = np.array([intervals.key_of(f"block block {number}") for number in range(12)], np.uint64)
+    keys = np.array([intervals.key_of(f"group group {number}") for number in range(12)], np.uint64)
     weight = intervals.weights(keys, 200, seed=4).astype(float)
     low, high = np.quantile(weight @ hit / (weight @ np.full(12, 5.0)), [0.025, 0.975])
     assert (row.interval.low, row.interval.high) == pytest.approx((low, high))
@@ -181,6 +225,49 @@ def test_memory_does_not_grow_with_questions_and_the_values_stay_exact() -> None
     widths = [one.interval.high - one.interval.low for one in (row, other)]
     assert widths[0] == pytest.approx(widths[1], rel=0.4)
     assert row.units == 50 < other.units == 1200
+
+
+def test_memory_does_not_grow_with_blocks_of_many_objects_that_come_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streaming, "MOST_UNITS_BY_OBJECT", 2)
+    monkeypatch.setattr(streaming, "MOST_UNITS_IN_PART", 4)
+    choices = tuple(Choice(f"A {part}.", (part,)) for part in made_up.PARTS[:3])
+    base = made_up.truth(np.random.default_rng(5), masks=(), spans=(), object_choices=(), correct_object=None)
+    base = replace(base, choices=choices, chance=1 / 3, split="val")
+    stream, sizes = Stream(CHOICES, most_units=8), []
+    for turn in range(5):
+        for category in range(20):
+            truths = [
+                replace(
+                    base,
+                    question_id=f"{turn}/{category}/{number}",
+                    object_category=f"object {category}",
+                    block=f"{turn}/{category}/{number // 3}",
+                    correct=number % 3,
+                )
+                for number in range(15)
+            ]
+            # A batch ends within a block.
+            for some in (truths[:7], truths[7:]):
+                stream.add(some, [])
+                assert stream.open_blocks <= 1
+        sizes.append(sum(tally._sums.nbytes for tally in stream.tallies.values()))
+    assert sizes[1:] == sizes[1:2] * 4
+    most = {"object": 2, "all": 8}
+    assert all(tally.units <= most.get(of.name.partition("=")[0], 4) for of, tally in stream.tallies.items())
+    found = {(row.slice, row.metric): row for row in stream.rows(5)}
+    assert found[Slice("val", "all", "object=object 7", "all"), "accuracy"].n == 75
+    assert found[Slice("val", "all", "all", "all"), "block_consistent"].n == 500
+
+
+def test_questions_that_are_alike_share_their_slices() -> None:
+    first, second = (made_up.truth(np.random.default_rng(2), number, photograph=f"{number}") for number in (0, 3))
+    assert slices_of(first) is slices_of(second)
+    third = replace(first, source="another")
+    mine, other = ({one.name: one for one in slices_of(truth) if one.evidence == "all"} for truth in (first, third))
+    assert mine["all"] is other["all"]
+    assert f"source={third.source}" in other
 
 
 def test_what_was_missing_and_malformed_is_counted_and_said() -> None:
@@ -244,13 +331,32 @@ def test_a_model_does_not_differ_from_itself() -> None:
         assert one.higher == pytest.approx(0.5, abs=0.5)
 
 
+def test_models_that_can_do_different_things_are_compared_on_what_both_can() -> None:
+    truths, predictions = made_up.world(4, 40, split="val")
+    first = in_batches(truths, predictions, 40, CHOICES)
+    # The second names other parts, so that other questions have a say in the precision of its names.
+    second = in_batches(truths, predictions[::-1], 40, Wanted(frozenset({"choices", "names"}), "oracle"))
+    third = in_batches(
+        truths, [replace(one, parts=()) for one in predictions], 40, Wanted(frozenset({"choices", "names"}), "oracle")
+    )
+    assert first.metrics != second.metrics
+    of = Slice("val", "all", "all", "all")
+    found = {one.metric: one for one in compare(first, second, replicates=50, of=[of])}
+    assert found.keys() <= set(first.metrics)
+    assert found["accuracy"].interval.value == 0
+    by_name = {one.metric: one for one in compare(second, third, replicates=50, of=[of])}
+    assert by_name["part_recall"].interval.value > 0
+    assert "part_precision" not in by_name, "the third says no names"
+
+
 def test_models_that_were_not_asked_the_same_are_not_compared() -> None:
     truths, first, second = two_models(40)
     whole = in_batches(truths, first, 40, CHOICES)
     for other in (
         in_batches(truths[:-2], second[:-2], 40, CHOICES),
         in_batches(truths[:-1], second[:-1], 40, CHOICES),
-        in_batches(truths, second, 40, Wanted(frozenset({"choices", "objects"}))),
+        in_batches([*truths[:-1], replace(truths[-1], question_id="another")], second[:-1], 40, CHOICES),
+        in_batches(truths, second, 40, Wanted(frozenset({"choices"}), "predicted")),
     ):
         with pytest.raises(EvaluationError, match="Evaluate both on the same questions"):
             compare(whole, other, replicates=5)

@@ -66,7 +66,7 @@ def test_who_looks_follows_the_photograph(own_store: Path, monkeypatch: pytest.M
     monkeypatch.setattr(swapping.Pair, "asked", noted)
     found = swapped(own_store, Looking(right), monkeypatch)
     assert (found["swap_follows"]["value"], found["swap_stays"]["value"], found["swap_same"]["value"]) == (1, 0, 0)
-    assert found["swap_follows"]["low"] > 0.7
+    assert found["swap_follows"]["low"] > 0.5, "of six groups at least"
     assert 20 <= found["swap_follows"]["n"] <= 60
 
 

@@ -93,7 +93,8 @@ def test_what_is_lost_on_the_unseen_is_the_difference_of_the_splits(
     monkeypatch.setattr(gaps, "OUTSIDE", ("val",))  # the small world has no split of unseen things
     with open_store(own_store) as store:
         found = comparing.compared(store, ablated.models, ablated.against, ("test", "val"), 0)
-    assert found["test"] == ablated.splits["test"]
+    # As text, in which no number equals no number: the small world's test split is one group, and has no intervals.
+    assert repr(found["test"]) == repr(ablated.splits["test"])
     for name, one in found["val"].items():
         assert "accuracy" in one.lost
         for metric, gap in one.lost.items():

@@ -9,7 +9,7 @@ import pytest
 
 from model.evaluation import gaps, intervals
 from model.evaluation.ablation import pooling
-from model.evaluation.answers import EvaluationError
+from model.evaluation.answers import EvaluationError, Prediction
 from model.evaluation.scoring import Wanted
 from model.evaluation.slices import Slice
 from model.evaluation.streaming import Stream
@@ -60,6 +60,18 @@ def test_several_have_their_mean_and_an_interval_of_draws_of_both(metric: str) -
             values.append(float(several[seed].value(metric, weights @ sums)))
         means.append(np.mean(values))
     assert (found.interval.low, found.interval.high) == pytest.approx(tuple(np.nanquantile(means, [0.025, 0.975])))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_share_of_nothing_or_all_has_the_binomial_interval_with_any_number_of_seeds(seeds: int) -> None:
+    truths, _ = made_up.world(5, 12, split="test")
+    truths = [replace(one, group=f"{number // 2}") for number, one in enumerate(truths)]
+    for right, ends in ((True, (0.025 ** (1 / 6), 1.0)), (False, (0.0, 1 - 0.025 ** (1 / 6)))):
+        stream = Stream(Wanted(frozenset({"choices"})))
+        stream.add(truths, [Prediction(one.question_id, chosen=one.correct if right else None) for one in truths])
+        found = pooling.pooled([stream] * seeds, "accuracy", ALL, REPLICATES)
+        assert found is not None
+        assert (found.interval.value, found.interval.low, found.interval.high) == pytest.approx((float(right), *ends))
 
 
 def test_a_difference_from_oneself_is_nothing_and_from_another_is_of_the_same_draws() -> None:

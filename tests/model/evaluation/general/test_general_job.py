@@ -323,8 +323,8 @@ def test_a_set_of_which_nothing_can_be_asked_is_told(world: Path, backbone: str,
         (("--general", "x", "--model", "hf:x", "--images", "."), "no general set that is known"),
         (("--general", "pope:x", "--model", "hf:x", "--images", ".", "--split", "val"), "--split has no meaning"),
         (("--general", "pope:x", "--model", "hf:x", "--images", ".", "--swap"), "--swap has no meaning"),
-        (("--model", "random", "--images", "."), "--images and --against are of --general"),
-        (("--model", "random", "--against", "oracle"), "--images and --against are of --general"),
+        (("--model", "random", "--images", "."), "--images is of --general"),
+        (("--report", ".", "--against", "oracle"), "--against stands beside a model that is measured"),
     ],
 )
 def test_options_that_do_not_go_together_are_told_in_one_line(
