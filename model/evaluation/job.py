@@ -185,9 +185,9 @@ def _take(store: Store, layout: Layout, path: Path, config: PredictionConfig) ->
     if path.stem in candidates.BASELINES or (layout.models / path.stem).is_dir():
         what = f"its predictions would be taken for those of the model {path.stem}"
         raise ModelError(what, where=str(path), mend="Give the file another name")
+    wanted = Selection.of(config)
     said = lines.read(path) if path.suffix == ".jsonl" else reference.read(path, store, config.split)
     target = layout.evaluation(path.stem, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
-    wanted = Selection(config.split, config.types, config.limit, config.seed)
     return take(store, path.stem, said, wanted, path.name, target)
 
 

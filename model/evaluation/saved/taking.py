@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from model.data.selection import DataConfig
 from model.evaluation.agreement import iou_by_part
+from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import least
 from model.evaluation.saved import lines
 from model.evaluation.saved.lines import Line, MaskOf, Numbered
@@ -29,7 +29,8 @@ _AT_ONCE: Final = 512
 #: Lines about what was left out that are kept; all are counted.
 MOST_TOLD: Final = 100
 _IDS: Final = """SELECT question_id FROM questions WHERE split = $split
-    AND (len($types) = 0 OR list_contains($types, question_type)) ORDER BY question_id"""
+    AND (len($types) = 0 OR list_contains($types, question_type))
+    AND (len($sources) = 0 OR list_contains($sources, source)) ORDER BY question_id"""
 _FACTS: Final = """
 WITH wanted AS (SELECT * FROM questions WHERE question_id IN (SELECT unnest($ids))),
 named AS (
@@ -77,8 +78,15 @@ class Selection:
 
     split: str
     types: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
     limit: int | None = None
     seed: int = 0
+
+    @classmethod
+    def of(cls, config: PredictionConfig) -> Selection:
+        """Of the settings of predictions. Raises ModelError for those that no model can be asked with."""
+        config.selection()
+        return cls(config.split, config.types, config.sources, config.limit, config.seed)
 
 
 def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selection, where: str, target: Path) -> Taken:
@@ -87,12 +95,12 @@ def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selectio
     `where` names the file that they come from. Memory grows with the questions' ids alone. Raises ModelError if there are no
     such questions, or if no line is about any of them.
     """
-    DataConfig(splits=(wanted.split,), types=dict.fromkeys(wanted.types, 1.0)).checked()
-    found = store.sql(_IDS, {"split": wanted.split, "types": list(wanted.types)}).fetchall()
-    ids = [str(name) for (name,) in found]
+    asked_of = {"split": wanted.split, "types": list(wanted.types), "sources": list(wanted.sources)}
+    ids = [str(name) for (name,) in store.sql(_IDS, asked_of).fetchall()]
     if not ids:
+        told = " and ".join(", ".join(one) for one in ((wanted.split,), wanted.types, wanted.sources) if one)
         raise ModelError(
-            f"version {store.version} has no such questions of {wanted.split}", mend="Choose another split"
+            f"version {store.version} has no questions of {told}", mend="Choose other splits, types or sources"
         )
     asked = dict.fromkeys(ids[place] for place in least(wanted.seed, ids, wanted.limit))
     taken = Taken(model_id)

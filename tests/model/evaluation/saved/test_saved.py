@@ -190,6 +190,33 @@ def test_a_file_that_says_nothing_is_one_line(
     assert not kept(own_store, "nothing")
 
 
+def test_a_file_is_asked_what_a_model_is_with_the_same_settings(own_store: Path, tmp_path: Path, oracle: Any) -> None:
+    path = tmp_path / "some.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in oracle[1]))
+    wanted = EvaluationConfig(PredictionConfig(split="test", sources=("paco",), limit=4))
+    done, model = job.evaluate(own_store, path, wanted), job.evaluate(own_store, "random", wanted)
+    assert kept(own_store, "some").keys() == kept(own_store, "random").keys()
+    assert done.measured.n == model.measured.n == 4
+    assert whole(done)["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"sources": ("nope",)}, "has no questions of test and nope"),
+        ({"limit": -1}, "limit must be at least 1"),
+        ({"types": ("nope",)}, "no question is of type 'nope'"),
+    ],
+)
+def test_settings_that_no_model_can_be_asked_with_are_refused_for_a_file_too(
+    own_store: Path, tmp_path: Path, wanted: dict[str, Any], says: str
+) -> None:
+    (tmp_path / "refused.jsonl").write_text("")
+    for model in (tmp_path / "refused.jsonl", "random"):
+        with pytest.raises(ModelError, match=says):
+            job.evaluate(own_store, model, EvaluationConfig(PredictionConfig(**{"split": "test", **wanted})))
+
+
 def test_a_file_may_not_take_the_place_of_a_model(own_store: Path, tmp_path: Path) -> None:
     (tmp_path / "oracle.jsonl").write_text("")
     with pytest.raises(ModelError, match="another name"):
