@@ -124,6 +124,7 @@ def _predicted(
     store: Store, layout: Layout, model: str | Path, config: EvaluationConfig, told: Callable[[int, int], None] | None
 ) -> _Predictions:
     asks, (kind, _, place) = config.predictions, str(model).partition(":")
+    asks.selection()  # before a model is loaded, or learned
     if kind == people.PERSON and place:
         person, asks = people.person(store, layout, Path(place), asks)
         done = predicting.run(store, layout, person, asks, about=person.digest, told=told)

@@ -13,6 +13,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model import settings
 from model.data import rows
 from model.data.selection import DataConfig
 from model.evaluation import questions
@@ -52,6 +53,7 @@ class PredictionConfig:
         """The questions that it asks, before the limit. Raises ModelError for settings that can't be."""
         if self.at_once < 1 or (self.limit is not None and self.limit < 1):
             raise ModelError("at_once and limit must be at least 1")
+        settings.check_seed("predictions.seed", self.seed)
         types = dict.fromkeys(self.types, 1.0)
         return DataConfig(splits=(self.split,), types=types, sources=self.sources).checked()
 

@@ -87,8 +87,10 @@ def _decoded(path: Path, kind: type[T]) -> T:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise ModelError(f"it can't be read: {error.strerror}", where=str(path), mend=_MEND) from error
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ModelError(f"it holds no answers of a sheet: {error}", where=str(path), mend=_MEND) from error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(
+            f"it holds no answers of a sheet: {str(error) or 'it is nested too deeply'}", where=str(path), mend=_MEND
+        ) from error
 
 
 class Human(ChoosesOnly):

@@ -140,6 +140,13 @@ def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed
         done = partonomy("evaluate", "--root", own_store, "--model", f"human:{path}")
         assert (done.status, done.out) == (2, ""), says
         assert says in done.err
+    path.write_text(json.dumps(good)[:-1] + ', "more": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    with pytest.raises(ModelError, match="it holds no answers of a sheet"):
+        answers.read(path)
+    path.write_text(json.dumps({**good, "sheet": {**good["sheet"], "seed": 10**30}}))
+    done = partonomy("evaluate", "--root", own_store, "--model", f"human:{path}")
+    assert (done.status, done.out) == (2, "")
+    assert "predictions.seed is 1000" in done.err
     with pytest.raises(ModelError, match="can't be read"):
         answers.read(tmp_path / "none.json")
 
