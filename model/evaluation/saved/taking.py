@@ -11,9 +11,9 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 
 from model.evaluation.agreement import iou_by_part
+from model.evaluation.choices import best, kept
 from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import least
-from model.evaluation.saved import lines
 from model.evaluation.saved.lines import Line, MaskOf, Numbered
 from model.evaluation.scoring import CONDITIONINGS
 from model.plum.errors import ModelError
@@ -181,14 +181,16 @@ def _rows(
     rows = []
     for one in places:
         row = _row(taken.model_id, name, one, wanted.seed)
-        place = line.chosen if line.scores is None or line.chosen is not None else lines.best(line.scores)
+        # By what is kept of the scores, as measuring goes by them.
+        scores = None if line.scores is None else kept(line.scores)
+        place = line.chosen if scores is None else best(scores)
         row |= {
             "choice": place,
-            "scores": line.scores,
+            "scores": scores,
             "lengths": line.tokens,
             "correct": place == fact["correct_index"],
         }
-        row["object_choice"] = line.object_chosen if line.object_chosen is not None else lines.best(line.object_scores)
+        row["object_choice"] = line.object_chosen if line.object_scores is None else best(kept(line.object_scores))
         if one == line.conditioning or one == "predicted":
             row |= _said(number, line, fact, taken, where)
         rows.append(row)
