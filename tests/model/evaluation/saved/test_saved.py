@@ -126,6 +126,19 @@ def test_a_line_that_names_no_conditioning_chooses_for_both_and_segments_for_its
     assert "giou_micro_oracle" not in found
 
 
+def test_names_in_another_case_are_the_same_names_in_texts_and_of_masks(
+    own_store: Path, tmp_path: Path, oracle: Any
+) -> None:
+    def loud(named: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        return named and [{**one, "part": one["part"].upper()} for one in named]
+
+    said = [{**one, "spans": loud(one.get("spans")), "masks": loud(one.get("masks"))} for one in oracle[1]]
+    done = evaluated(own_store, tmp_path / "loud.jsonl", said)
+    assert rows(done) == rows(oracle[0])
+    mine, other = kept(own_store, "loud"), kept(own_store, "oracle")
+    assert [row["iou"] for row in mine.values()] == [row["iou"] for row in other.values()]
+
+
 def test_masks_may_be_run_lengths_of_either_kind_or_polygons_and_a_wrong_one_counts_0(
     own_store: Path, tmp_path: Path, oracle: Any
 ) -> None:
