@@ -183,9 +183,9 @@ def is_file(model: str | Path) -> bool:
 
 def _take(store: Store, layout: Layout, path: Path, config: PredictionConfig) -> Taken:
     """Predictions in a file, under the name that the file has without its ending."""
-    if path.stem in candidates.BASELINES or (layout.models / path.stem).is_dir():
+    if candidates.is_models(layout, path.stem):
         what = f"its predictions would be taken for those of the model {path.stem}"
-        raise ModelError(what, where=str(path), mend="Give the file another name")
+        raise ModelError(what, where=str(path), mend=f"Give the file another name, such as my-{path.name}")
     wanted = Selection.of(config)
     said = lines.read(path) if path.suffix == ".jsonl" else reference.read(path, store, config.split)
     target = layout.evaluation(path.stem, store.version) / f"predictions-{config.split}-{config.seed}.parquet"

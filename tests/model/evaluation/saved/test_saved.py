@@ -275,10 +275,15 @@ def test_settings_that_no_model_can_be_asked_with_are_refused_for_a_file_too(
             job.evaluate(own_store, model, EvaluationConfig(PredictionConfig(**{"split": "test", **wanted})))
 
 
-def test_a_file_may_not_take_the_place_of_a_model(own_store: Path, tmp_path: Path) -> None:
-    (tmp_path / "oracle.jsonl").write_text("")
-    with pytest.raises(ModelError, match="another name"):
-        job.evaluate(own_store, tmp_path / "oracle.jsonl", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    ["oracle", "api-gpt-4o", "hf-llava", "human-anna", "sam-box-vit", "sam-point-vit", "plum-0123--blank-image"],
+)
+def test_a_file_may_not_take_the_place_of_a_model(own_store: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.jsonl"
+    path.write_text("")
+    with pytest.raises(ModelError, match=rf"model {name}\. Give the file another name, such as my-{name}\.jsonl"):
+        job.evaluate(own_store, path, SETTINGS)
 
 
 def of_the_papers_code(root: Path, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
