@@ -20,7 +20,7 @@ from model.evaluation.protocol import predict
 from model.evaluation.report import job as reporting
 from model.evaluation.report.job import Written
 from model.evaluation.saved import lines, reference
-from model.evaluation.saved.taking import Selection, Taken, take
+from model.evaluation.saved.taking import Taken, take
 from model.plum.errors import ModelError
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
@@ -186,10 +186,9 @@ def _take(store: Store, layout: Layout, path: Path, config: PredictionConfig) ->
     if candidates.is_models(layout, path.stem):
         what = f"its predictions would be taken for those of the model {path.stem}"
         raise ModelError(what, where=str(path), mend=f"Give the file another name, such as my-{path.name}")
-    wanted = Selection.of(config)
     said = lines.read(path) if path.suffix == ".jsonl" else reference.read(path, store, config.split)
     target = layout.evaluation(path.stem, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
-    return take(store, path.stem, said, wanted, path.name, target)
+    return take(store, path.stem, said, config, path.name, target)
 
 
 def from_file(config: Path | None, split: str | None = None) -> EvaluationConfig:

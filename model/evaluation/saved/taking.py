@@ -28,7 +28,7 @@ T = TypeVar("T")
 _AT_ONCE: Final = 512
 #: Lines about what was left out that are kept; all are counted.
 MOST_TOLD: Final = 100
-_IDS: Final = """SELECT question_id FROM questions WHERE split = $split
+_IDS: Final = """SELECT question_id FROM questions WHERE list_contains($splits, split)
     AND (len($types) = 0 OR list_contains($types, question_type))
     AND (len($sources) = 0 OR list_contains($sources, source)) ORDER BY question_id"""
 _FACTS: Final = """
@@ -72,33 +72,20 @@ class Taken:
         return f"{told}; {self.missing} questions without an answer, which counts 0"
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The questions that are asked: those that a model would be, with the same settings."""
-
-    split: str
-    types: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    limit: int | None = None
-    seed: int = 0
-
-    @classmethod
-    def of(cls, config: PredictionConfig) -> Selection:
-        """Of the settings of predictions. Raises ModelError for those that no model can be asked with."""
-        config.selection()
-        return cls(config.split, config.types, config.sources, config.limit, config.seed)
-
-
-def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selection, where: str, target: Path) -> Taken:
+def take(
+    store: Store, model_id: str, said: Iterable[Numbered], wanted: PredictionConfig, where: str, target: Path
+) -> Taken:
     """Writes lines as rows of the table `predictions`, two for each question, to a file that is there whole or not at all.
 
-    `where` names the file that they come from. Memory grows with the questions' ids alone. Raises ModelError if there are no
-    such questions, or if no line is about any of them.
+    The questions are those that a model would be asked with the same settings. `where` names the file that the lines come from.
+    Memory grows with the questions' ids alone. Raises ModelError for settings that can't be, if there are no such questions, and
+    if no line is about any of them.
     """
-    asked_of = {"split": wanted.split, "types": list(wanted.types), "sources": list(wanted.sources)}
-    ids = [str(name) for (name,) in store.sql(_IDS, asked_of).fetchall()]
+    wanted.selection()
+    chosen = {"splits": [wanted.split], "types": list(wanted.types), "sources": list(wanted.sources)}
+    ids = [str(name) for (name,) in store.sql(_IDS, chosen).fetchall()]
     if not ids:
-        told = " and ".join(", ".join(one) for one in ((wanted.split,), wanted.types, wanted.sources) if one)
+        told = " and ".join(f"{name} {', '.join(values)}" for name, values in chosen.items() if values)
         raise ModelError(
             f"version {store.version} has no questions of {told}", mend="Choose other splits, types or sources"
         )
@@ -111,7 +98,7 @@ def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selectio
 
 
 def _batches(
-    store: Store, said: Iterable[Numbered], asked: dict[str, None], wanted: Selection, taken: Taken, where: str
+    store: Store, said: Iterable[Numbered], asked: dict[str, None], wanted: PredictionConfig, taken: Taken, where: str
 ) -> Iterator[pa.RecordBatch]:
     """The rows. Lines about one question may be anywhere in the file, so the second row of each may come late."""
     seen: set[tuple[str, str]] = set()
@@ -159,7 +146,7 @@ def _rows(
     line: Line,
     fact: dict[str, Any],
     seen: set[tuple[str, str]],
-    wanted: Selection,
+    wanted: PredictionConfig,
     taken: Taken,
     where: str,
 ) -> list[dict[str, Any]]:

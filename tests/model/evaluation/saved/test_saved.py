@@ -136,7 +136,7 @@ def test_names_in_another_case_are_the_same_names_in_texts_and_of_masks(
     done = evaluated(own_store, tmp_path / "loud.jsonl", said)
     assert rows(done) == rows(oracle[0])
     mine, other = kept(own_store, "loud"), kept(own_store, "oracle")
-    assert [row["iou"] for row in mine.values()] == [row["iou"] for row in other.values()]
+    assert {place: row["iou"] for place, row in mine.items()} == {place: row["iou"] for place, row in other.items()}
 
 
 def test_masks_may_be_run_lengths_of_either_kind_or_polygons_and_a_wrong_one_counts_0(
@@ -248,20 +248,26 @@ def test_a_file_that_says_nothing_is_one_line(
     assert not kept(own_store, "nothing")
 
 
-def test_a_file_is_asked_what_a_model_is_with_the_same_settings(own_store: Path, tmp_path: Path, oracle: Any) -> None:
+def test_a_file_is_asked_what_a_model_is_with_the_same_settings(own_store: Path, tmp_path: Path) -> None:
+    with open_store(own_store) as store:
+        sql = "SELECT question_id, correct_index FROM questions WHERE split = 'train'"
+        said = [{"question_id": name, "chosen": right} for name, right in store.sql(sql).fetchall()]
     path = tmp_path / "some.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in oracle[1]))
-    wanted = EvaluationConfig(PredictionConfig(split="test", sources=("paco",), limit=4))
-    done, model = job.evaluate(own_store, path, wanted), job.evaluate(own_store, "random", wanted)
-    assert kept(own_store, "some").keys() == kept(own_store, "random").keys()
-    assert done.measured.n == model.measured.n == 4
+    path.write_text("".join(json.dumps(one) + "\n" for one in said))
+    wanted = EvaluationConfig(PredictionConfig(split="train", sources=("pascal_part",), limit=5))
+    done = job.evaluate(own_store, path, wanted)
+    model = job.evaluate(own_store, "frequent", wanted)
+    assert kept(own_store, "some").keys() == kept(own_store, "frequent").keys()
+    assert done.measured.n == model.measured.n == 5
     assert whole(done)["accuracy"] == 1.0
+    assert done.taken is not None
+    assert (done.taken.used, done.taken.surplus) == (5, len(said) - 5)
 
 
 @pytest.mark.parametrize(
     ("wanted", "says"),
     [
-        ({"sources": ("nope",)}, "has no questions of test and nope"),
+        ({"sources": ("nope",)}, "has no questions of splits test and sources nope"),
         ({"limit": -1}, "limit must be at least 1"),
         ({"types": ("nope",)}, "no question is of type 'nope'"),
     ],
