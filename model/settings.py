@@ -68,6 +68,13 @@ def typed(settings: T) -> T:
     return msgspec.convert(plain(settings), type(settings))
 
 
+def check_seed(name: str, seed: int, least: int = -(2**63)) -> None:
+    """Raises ModelError for a seed that is below `least`, or doesn't fit into 64 bits with a sign, as tables hold it."""
+    if not least <= seed < 2**63:
+        mend = f"Give a whole number from {'0' if not least else '-2^63'} to 2^63 - 1"
+        raise ModelError(f"{name} is {seed}, which can't be a seed", mend=mend)
+
+
 def digest(settings: Any) -> str:
     """SHA-256 of settings: equal settings, equal digests, in whatever order a file names them."""
     return digest_of(plain(typed(settings)))

@@ -22,6 +22,7 @@ parts_named        precision, recall and F1 of part names and of spans
 choices            accuracy of choices, chance-corrected, by length; likelihood against generation
 calibration        expected calibration error
 consistency        blocks all right, and questions that agree with their paraphrases
+naming             which choice an answer in words names
 attackers          what choosers get that never look at the photograph
 scoring            all of these, of some questions
 slices             which slices a question is in

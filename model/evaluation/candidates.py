@@ -80,6 +80,13 @@ def check(layout: Layout, model: str) -> None:
         folder_of(layout, model if Path(model).is_dir() else named.split(model)[0], _OTHERS)
 
 
+def is_models(layout: Layout, name: str) -> bool:
+    """Whether results under that name are, or would be, those of a model, a baseline or a person."""
+    if name in BASELINES or named.split(name)[1] or (layout.models / name).is_dir():
+        return True
+    return name.startswith(tuple(f"{kind}-" for kind in ("api", "hf", "human", *PROMPTED)))
+
+
 def _prompted(layout: Layout, place: str) -> Path:
     """Where the SAM is: a checkpoint's file, or a trained model's folder."""
     place = located(place)

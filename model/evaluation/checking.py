@@ -35,13 +35,13 @@ class Checked:
     answered: bool
     """False if the model gave no prediction for the question at all."""
     parts: tuple[str, ...]
-    """The true part names, T, each once."""
+    """The true part names, T, each once, in lower case, as names are compared."""
     true: tuple[Rle, ...]
     """Their masks, T, none of them empty."""
     true_areas: NDArray[np.int64]
     """In pixels, int64 (T,)."""
     named: tuple[str, ...]
-    """The names of the predicted masks, P, as often as they were given."""
+    """The names of the predicted masks, P, in lower case, as often as they were given."""
     predicted: tuple[Rle | None, ...]
     """The predicted masks, P; None where one is empty or malformed."""
     predicted_areas: NDArray[np.int64]
@@ -179,7 +179,7 @@ def _checked(truth: Truth, given: Prediction, answered: bool, true: _Judged, sai
         parts=parts,
         true=united,
         true_areas=areas,
-        named=tuple([one.part for one in masks_given]),
+        named=tuple([one.part.lower() for one in masks_given]),
         predicted=said.masks,
         predicted_areas=said.areas,
         scores=tuple(scores),
@@ -193,11 +193,12 @@ def _united(truth: Truth, true: _Judged) -> tuple[tuple[str, ...], tuple[Rle, ..
     for place, error in true.errors.items():
         where = f"question {truth.question_id}, the true mask of {truth.masks[place].part!r}"
         raise EvaluationError(str(error), where=where, mend="Build the data again, or leave the question out")
-    names = tuple(dict.fromkeys([one.part for one in truth.masks]))
+    own = [one.part.lower() for one in truth.masks]
+    names = tuple(dict.fromkeys(own))
     sound = [one for one in true.masks if one is not None]
     if len(names) == len(sound):
         return names, tuple(sound), true.areas
-    lots = [[mask for one, mask in zip(truth.masks, sound, strict=True) if one.part == name] for name in names]
+    lots = [[mask for one, mask in zip(own, sound, strict=True) if one == name] for name in names]
     united = tuple(masks.union(lot) for lot in lots)
     return names, united, np.array([masks.area(one) for one in united], np.int64)
 

@@ -19,6 +19,24 @@ def picked(scores: Sequence[float] | None, chosen: int | None = None) -> int | N
     return None if best in scores[first + 1 :] else first
 
 
+def kept(scores: Sequence[float]) -> tuple[float, ...]:
+    """Scores as the table `predictions` keeps them, of 32 bits: by these a choice is made, so that all that rests on it agrees.
+
+    What is too large for them is infinite.
+    """
+    with np.errstate(over="ignore"):
+        return tuple(np.asarray(scores, np.float32).tolist())
+
+
+def best(scores: Sequence[float] | None) -> int | None:
+    """The place of the highest score; None where two are the highest, one is not a number, or there are none."""
+    if not scores or any(score != score for score in scores):
+        return None
+    highest = max(scores)
+    found = [place for place, score in enumerate(scores) if score == highest]
+    return found[0] if len(found) == 1 else None
+
+
 def by_length(scores: Sequence[float] | None, tokens: Sequence[int] | None) -> tuple[float, ...] | None:
     """Scores per token: log-likelihoods divided by the choices' lengths; None where either is missing."""
     if scores is None or tokens is None:

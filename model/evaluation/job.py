@@ -20,7 +20,7 @@ from model.evaluation.protocol import predict
 from model.evaluation.report import job as reporting
 from model.evaluation.report.job import Written
 from model.evaluation.saved import lines, reference
-from model.evaluation.saved.taking import Selection, Taken, take
+from model.evaluation.saved.taking import Taken, take
 from model.plum.errors import ModelError
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
@@ -124,6 +124,7 @@ def _predicted(
     store: Store, layout: Layout, model: str | Path, config: EvaluationConfig, told: Callable[[int, int], None] | None
 ) -> _Predictions:
     asks, (kind, _, place) = config.predictions, str(model).partition(":")
+    asks.selection()  # before a model is loaded, or learned
     if kind == people.PERSON and place:
         person, asks = people.person(store, layout, Path(place), asks)
         done = predicting.run(store, layout, person, asks, about=person.digest, told=told)
@@ -182,13 +183,12 @@ def is_file(model: str | Path) -> bool:
 
 def _take(store: Store, layout: Layout, path: Path, config: PredictionConfig) -> Taken:
     """Predictions in a file, under the name that the file has without its ending."""
-    if path.stem in candidates.BASELINES or (layout.models / path.stem).is_dir():
+    if candidates.is_models(layout, path.stem):
         what = f"its predictions would be taken for those of the model {path.stem}"
-        raise ModelError(what, where=str(path), mend="Give the file another name")
+        raise ModelError(what, where=str(path), mend=f"Give the file another name, such as my-{path.name}")
     said = lines.read(path) if path.suffix == ".jsonl" else reference.read(path, store, config.split)
     target = layout.evaluation(path.stem, store.version) / f"predictions-{config.split}-{config.seed}.parquet"
-    wanted = Selection(config.split, config.types, config.limit, config.seed)
-    return take(store, path.stem, said, wanted, path.name, target)
+    return take(store, path.stem, said, config, path.name, target)
 
 
 def from_file(config: Path | None, split: str | None = None) -> EvaluationConfig:

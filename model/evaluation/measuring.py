@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from model.evaluation.answers import Choice, EvaluationError, PartMask, Prediction, Span, Truth
+from model.evaluation.naming import named
 from model.evaluation.parts_named import Related
 from model.evaluation.scoring import CONDITIONINGS, Wanted
 from model.evaluation.streaming import Row, Stream
@@ -179,8 +180,7 @@ def chance(stored: float, choices: int) -> float:
 
 def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:
     own = conditioning == "predicted"
-    texts = [one["text"].strip() for one in row["choices"]]
-    said = (row["text"] or "").strip()
+    texts = [one["text"] for one in row["choices"]]
     spans = row["spans"]
     given = row["masks"]
     return Prediction(
@@ -190,7 +190,7 @@ def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:
         chosen=row["choice"],
         object_chosen=row["object_choice"],
         text=row["text"],
-        generated=texts.index(said) if own and said in texts else None,
+        generated=named(row["text"] or "", texts, letters=False) if own else None,
         parts=tuple(one["part"] for one in spans) if own and spans is not None else None,
         spans=None if own or spans is None else tuple((one["start"], one["end"]) for one in spans),
         masks=None

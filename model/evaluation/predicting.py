@@ -13,6 +13,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model import settings
 from model.data import rows
 from model.data.selection import DataConfig
 from model.evaluation import questions
@@ -47,6 +48,14 @@ class PredictionConfig:
     """Of the order that choices are shown in, and of what is drawn."""
     photographs: Mapping[str, str] = field(default_factory=dict)
     """Source → the folder of its photographs, where it isn't the one that the version was built from."""
+
+    def selection(self) -> DataConfig:
+        """The questions that it asks, before the limit. Raises ModelError for settings that can't be."""
+        if self.at_once < 1 or (self.limit is not None and self.limit < 1):
+            raise ModelError("at_once and limit must be at least 1")
+        settings.check_seed("predictions.seed", self.seed)
+        types = dict.fromkeys(self.types, 1.0)
+        return DataConfig(splits=(self.split,), types=types, sources=self.sources).checked()
 
 
 @dataclass(frozen=True)
@@ -98,11 +107,7 @@ def run(
 
 def pose(store: Store, layout: Layout, config: PredictionConfig) -> Questions:
     """The questions that are asked. Raises ModelError if there are none."""
-    if config.at_once < 1 or (config.limit is not None and config.limit < 1):
-        raise ModelError("at_once and limit must be at least 1")
-    types = dict.fromkeys(config.types, 1.0)
-    selection = DataConfig(splits=(config.split,), types=types, sources=config.sources).checked()
-    found = rows.prepare(store, selection, layout.work / "samples")
+    found = rows.prepare(store, config.selection(), layout.work / "samples")
     places = of_store(layout.root, config.photographs, SETTING).check(found.uris())
     return Questions(found, places, config.seed, config.limit)
 

@@ -20,6 +20,7 @@ import numpy as np
 from model.data.samples import Sample
 from model.evaluation.agreement import iou_by_part
 from model.evaluation.asking import Asked, Chosen, Model, Said
+from model.evaluation.choices import best, kept
 from model.evaluation.questions import Posed, Turned
 from model.evaluation.scoring import CONDITIONINGS
 from partonomy_data import masks
@@ -86,8 +87,10 @@ def _unshuffled(one: Posed, turn: Turned, chosen: Chosen | None) -> Chosen | Non
     def ordered(values: Sequence[Any] | None) -> tuple[Any, ...] | None:
         return None if values is None else tuple(values[place] for place in back)
 
-    place = None if chosen.place is None else shown[chosen.place]
-    return Chosen(place, ordered(chosen.scores), ordered(chosen.lengths))
+    scores = None if chosen.scores is None else kept(chosen.scores)
+    # Scores that are the same as they are kept are a tie.
+    place = chosen.place if scores is None else best(scores)
+    return Chosen(None if place is None else shown[place], ordered(scores), ordered(chosen.lengths))
 
 
 def _row(model: Model, one: Posed, chosen: Mapping[Turned, Chosen | None], conditioning: str, seed: int) -> Row:

@@ -91,6 +91,7 @@ def swap(
     """
     layout, asks = Layout(root.expanduser().absolute()), config.predictions
     with open_store(layout.root, version) as store:
+        asks.selection()  # before a model is loaded
         loaded, _ = candidates.load(
             layout, store, model, asks, longest=config.longest, sam_size=config.sam_size, dtype=config.dtype
         )

@@ -99,6 +99,7 @@ class TrainingConfig:
                 raise ModelError(f"optimisation.{name} is a share, from 0 to 1, not {getattr(given, name)}")
         if self.save_every < 1 or self.keep < 1 or self.threads < 1:
             raise ModelError("save_every, keep and threads must be at least 1")
+        settings.check_seed("seed", self.seed, 0)
         return self
 
 

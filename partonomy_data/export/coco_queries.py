@@ -88,9 +88,15 @@ WITH {_WANTED}, keyed AS (SELECT {_GIVEN} FROM objects SEMI JOIN wanted USING (i
 SELECT count(*) AS n, count(given) = count(DISTINCT given) AS distinct_ids, coalesce(max(given), 0) AS largest FROM keyed
 """
 
-_ROW: Final = """to_json({{'id': k.number, 'image_id': a.number, 'category_id': c.id, 'bbox': coalesce(a.bbox::DOUBLE[], []),
+#: An object without a mask is a crowd that fills its box: COCOeval can't draw `[]`, and a crowd is neither missed nor,
+#: where it is found, a false alarm. The reader of PACO knows it again.
+_BOX: Final = "coalesce(a.bbox::DOUBLE[], [0, 0, 0, 0]::DOUBLE[])"
+_OUTLINE: Final = f"""list_transform([{_BOX}], lambda b:
+    [b[1], b[2], b[1] + b[3], b[2], b[1] + b[3], b[2] + b[4], b[1], b[2] + b[4]])"""
+
+_ROW: Final = """to_json({{'id': k.number, 'image_id': a.number, 'category_id': c.id, 'bbox': {box},
     'area': coalesce(a.area, round(a.bbox[3] * a.bbox[4])::BIGINT, 0),
-    'segmentation': CASE WHEN a.mask IS NULL THEN '[]'::JSON ELSE to_json(a.mask) END,
+    'segmentation': CASE WHEN a.mask IS NULL THEN to_json({outline}) ELSE to_json(a.mask) END,
     'iscrowd': {crowd}, 'obj_ann_id': {whole}, 'attribute_ids': coalesce(d.ids, []),
     'dom_color_ids': coalesce(d.dominant, []), 'unknown_color': coalesce(d.color, 0),
     'unknown_pattern_marking': coalesce(d.pattern_marking, 0), 'unknown_material': coalesce(d.material, 0),
@@ -106,8 +112,9 @@ def rows_of_annotations(more: str) -> str:
     Parameters: those of a slice; `keep` (whether PACO's ids stay) and `first` (the least id that is given otherwise); `types`
     and `names` of attributes, by id. `more` is MORE, or empty.
     """
-    whole = _ROW.format(crowd="a.merged::INTEGER", whole="k.number", more=more)
-    part = _ROW.format(crowd="0", whole="w.number", more=more)
+    crowd = "(a.merged OR a.mask IS NULL)::INTEGER"
+    whole = _ROW.format(crowd=crowd, whole="k.number", more=more, box=_BOX, outline=_OUTLINE)
+    part = _ROW.format(crowd="0", whole="w.number", more=more, box=_BOX, outline=_OUTLINE)
     return f"""
 WITH {_SLICE},
 keyed AS (SELECT object_id AS own_id, false AS is_part, {_GIVEN} FROM things

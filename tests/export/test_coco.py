@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 import partonomy_data
 from partonomy_data.demo.paco_tables import ATTRIBUTES
@@ -25,7 +26,7 @@ from partonomy_data.ids import object_id
 from partonomy_data.sources.paco.vocabulary import words
 from partonomy_data.taxonomy.words import BadName, normalise
 from tests.export.conftest import Export, reread
-from tests.export.stores import HOSTILE, Small, make
+from tests.export.stores import HOSTILE, Small, make, rows
 
 
 def loaded(path: Path) -> COCO:
@@ -188,8 +189,52 @@ def test_hostile_names_and_objects_without_masks_are_valid_json(small: Small, tm
     assert {f"{HOSTILE}:{HOSTILE}".replace(" ", "_")} == {
         row["name"] for row in one.cats.values() if row["supercategory"] == "PART"
     }
-    (bare,) = [row for row in one.anns.values() if row["segmentation"] == []]
+    (bare,) = [row for row in one.anns.values() if isinstance(row["segmentation"], list)]
     assert (bare["bbox"], bare["area"], bare["obj_ann_id"]) == ([1.0, 2.0, 3.0, 4.0], 12, bare["id"])
+    assert (bare["segmentation"], bare["iscrowd"]) == ([[1.0, 2.0, 4.0, 2.0, 4.0, 6.0, 1.0, 6.0]], 1)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize("kind", ["segm", "bbox"])
+def test_cocoeval_runs_where_an_object_has_no_mask_which_is_neither_missed_nor_a_false_alarm(
+    small: Small, tmp_path: Path, kind: str
+) -> None:
+    done = write(small.root, "coco", tmp_path / "out")
+    truth = loaded(done.out / "train.json")
+    masked = [row for row in truth.anns.values() if not row["iscrowd"]]
+    for said in (masked, list(truth.anns.values())):
+        fields = ("image_id", "category_id", "segmentation" if kind == "segm" else "bbox")
+        given = [{**{name: row[name] for name in fields}, "score": 1.0} for row in said]
+        for row in given:
+            # A mask is told as run lengths, as a polygon of the truth is drawn.
+            if isinstance(row.get("segmentation"), list):
+                (bare,) = [one for one in truth.anns.values() if one["iscrowd"]]
+                row["segmentation"] = truth.annToRLE(bare)
+        with contextlib.redirect_stdout(io.StringIO()):
+            run = COCOeval(truth, truth.loadRes(given), kind)
+            run.evaluate()
+            run.accumulate()
+            run.summarize()
+        assert len(truth.anns) - len(masked) == 1
+        assert run.stats[0] == pytest.approx(1.0)
+
+
+def test_an_object_without_a_mask_comes_back_without_one(small: Small, tmp_path: Path) -> None:
+    done = write(small.root, "coco", tmp_path / "out")
+    tables = reread("paco", done.out / "train.json", tmp_path / "back")
+    (bare,) = [row for row in tables["objects"].to_pylist() if row["mask_origin"] == "none"]
+    assert (bare["mask"], bare["area"], bare["bbox"]) == (None, None, [1.0, 2.0, 3.0, 4.0])
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+def test_an_object_without_a_box_either_is_a_crowd_of_nothing(tmp_path: Path) -> None:
+    of = rows(("one.jpg",))
+    bare = [{**row, "bbox": None} if row["mask"] is None else row for row in of["objects"]]
+    store = make(tmp_path, ("one.jpg",), {"objects": bare})
+    one = loaded(write(store.root, "coco", tmp_path / "out").out / "train.json")
+    (found,) = [row for row in one.anns.values() if row["iscrowd"]]
+    assert (found["bbox"], found["area"], found["segmentation"]) == ([0.0] * 4, 0, [[0.0] * 8])
+    assert not one.annToMask(found).any()
 
 
 def test_a_part_is_negative_only_where_no_object_could_have_it(tmp_path: Path) -> None:

@@ -97,6 +97,9 @@ class AblationConfig:
             )
         if self.drift is not None:
             self.drift.checked()
+        for seed in self.seeds:
+            settings.check_seed("one of seeds", seed, 0)
+        self.evaluation.predictions.selection()
         for name, variant in self.variants.items():
             if variant.against and variant.against not in self.variants:
                 raise ModelError(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from model import settings
 from model.evaluation import candidates
 from model.evaluation import job as evaluating
 from model.evaluation.ablation import comparing, drift
 from model.evaluation.ablation.comparing import Compared
 from model.evaluation.ablation.config import AblationConfig, DriftConfig
 from model.evaluation.ablation.drift import Drift
+from model.evaluation.ablation.notes import Notes
 from model.evaluation.adapters import api
 from model.evaluation.adapters.named import SIGN
 from model.plum import saving
@@ -21,7 +20,6 @@ from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.shipped import located
 from model.training.job import model_id, train_together
-from partonomy_data.store import files
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
@@ -143,17 +141,13 @@ def _measured(
 ) -> str:
     """Under which name a model's results are; it is evaluated, unless it was in this way: of that there is a note."""
     wanted = replace(config.evaluation, predictions=replace(config.evaluation.predictions, split=split))
-    note = layout.work / "ablations" / f"{settings.digest(wanted)[:24]}-names.json"
-    done: dict[str, str] = json.loads(note.read_text()) if note.exists() else {}
-    place = f"{model}/{version}"
-    if place in done:
-        name = done[place]
-        if (layout.evaluation(name, version) / f"predictions-{split}-{wanted.predictions.seed}.parquet").exists():
-            return name
+    notes = Notes(layout, version, wanted)
+    if (known := notes.known(model)) is not None:
+        return known
     told(f"measuring {model} on {split}")
+    given = notes.given(model)
     name = evaluating.evaluate(layout.root, model, wanted, version=version).model_id
-    note.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(note, {**done, place: name})
+    notes.add(model, name, given)
     return name
 
 

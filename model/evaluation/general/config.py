@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from model import settings
 from model.plum.errors import ModelError
 
 #: What stands for the question in a prompt.
@@ -30,4 +31,5 @@ class GeneralConfig:
             raise ModelError(f"general.prompt must hold {PLACE} once", mend=f"Write it as '{PLACE} Answer briefly.'")
         if self.longest < 1 or self.at_once < 1:
             raise ModelError("general.longest and general.at_once must be at least 1")
+        settings.check_seed("general.seed", self.seed)
         return self

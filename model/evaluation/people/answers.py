@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ from model.evaluation.people.sheet import FORMAT, Sheet
 from model.evaluation.questions import Turned
 from model.plum.errors import ModelError
 
+T = TypeVar("T")
+
+_MEND: Final = "Name the file that the page saved"
 _RATER: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -48,24 +51,46 @@ class Answers(msgspec.Struct, frozen=True):
         return {(one.question_id, one.turn): one for one in self.answers}
 
 
+class _Format(msgspec.Struct, frozen=True):
+    format: int
+
+
+class _File(msgspec.Struct, frozen=True):
+    """What is the same in files of all formats."""
+
+    sheet: _Format
+
+
 def read(path: Path) -> Answers:
-    """A file that a sheet saved. Raises ModelError for another one."""
-    mend = "Name the file that the page saved"
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Answers)
-    except OSError as error:
-        raise ModelError(f"it can't be read: {error.strerror}", where=str(path), mend=mend) from error
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ModelError(f"it holds no answers of a sheet: {error}", where=str(path), mend=mend) from error
-    if found.sheet.format != FORMAT:
+    """A file that a sheet saved. Raises ModelError for another one, and for one of a sheet in an older format."""
+    if (given := format_of(path)) != FORMAT:
         raise ModelError(
-            f"it is of format {found.sheet.format}, and this reads format {FORMAT}", where=str(path), mend=mend
+            f"its sheet is of format {given}, and this reads format {FORMAT}",
+            where=str(path),
+            mend="Write the sheet again (partonomy evaluate --model human), and have it answered",
         )
+    found = _decoded(path, Answers)
     if not _RATER.fullmatch(found.rater):
         raise ModelError(f"{found.rater!r} is no name", where=str(path), mend="Use letters, digits and dashes")
     if len(found.by_turn) < len(found.answers):
-        raise ModelError("a question is answered twice", where=str(path), mend=mend)
+        raise ModelError("a question is answered twice", where=str(path), mend=_MEND)
     return found
+
+
+def format_of(path: Path) -> int:
+    """The format of the sheet that saved a file. Raises ModelError for another file."""
+    return _decoded(path, _File).sheet.format
+
+
+def _decoded(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise ModelError(f"it can't be read: {error.strerror}", where=str(path), mend=_MEND) from error
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(
+            f"it holds no answers of a sheet: {str(error) or 'it is nested too deeply'}", where=str(path), mend=_MEND
+        ) from error
 
 
 class Human(ChoosesOnly):
@@ -91,7 +116,5 @@ class Human(ChoosesOnly):
         if said is None:
             return None
         if not 0 <= said.choice < len(one.choices):
-            raise ModelError(
-                f"choice {said.choice} of {one.question_id} is none", mend="Name the file that the page saved"
-            )
+            raise ModelError(f"choice {said.choice} of {one.question_id} is none", mend=_MEND)
         return Chosen(said.choice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from model.evaluation import predicting
 from model.evaluation.people import answers, sheet, summary
 from model.evaluation.people.answers import Answers, Human
+from model.evaluation.people.sheet import FORMAT, Sheet
 from model.evaluation.people.summary import Known
 from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import Posed, Questions
@@ -54,7 +55,7 @@ def person(store: Store, layout: Layout, path: Path, config: PredictionConfig) -
             where=str(path),
             mend=f"Add --version {on.version}",
         )
-    wanted = replace(config, split=on.split, seed=on.seed, limit=on.limit, types=on.types)
+    wanted = replace(config, split=on.split, seed=on.seed, limit=on.limit, types=on.types, sources=on.sources)
     posed, about = pose(store, layout, wanted)
     if about != on:
         raise ModelError("its sheet had other questions", where=str(path), mend="Write the sheet again")
@@ -66,29 +67,41 @@ def person(store: Store, layout: Layout, path: Path, config: PredictionConfig) -
 
 
 def summarize(store: Store, layout: Layout, config: PredictionConfig) -> str:
-    """What all people of a sheet came to, as Markdown, which is also written beside it."""
+    """What all people of a sheet came to, as Markdown, which is also written beside it. Files of other sheets are told."""
     folder = layout.evaluation(PERSON, store.version)
-    people: list[Answers] = [
-        answers.read(one) for one in sorted(folder.glob(f"answers-{config.split}-{config.seed}-*.json"))
-    ]
+    posed, about = pose(store, layout, config)
+    people, others = _of_sheet(sorted(folder.glob(f"answers-{config.split}-{config.seed}-*.json")), about)
     found = store.sql(_BLOCKS, {"split": config.split}).fetchall()
     units = {str(name): (str(unit), float(chance)) for name, unit, chance in found}
     known: dict[tuple[str, str], Known] = {}
-    for one in _each(pose(store, layout, config)[0]):
+    for one in _each(posed):
         unit, chance = units[one.question_id]
         for turn, shown, right in sheet.turns(one):
             known[one.question_id, turn] = Known(unit, right, chance if turn == "parts" else 1 / len(shown.choices))
     told = summary.text(summary.summarized(people, known), store.version, config.split)
+    if others:
+        told += f"\nOf other sheets, and left out: {', '.join(others)}.\n"
     files.write_text(folder / f"people-{config.split}-{config.seed}.md", told)
     return told
 
 
-def pose(store: Store, layout: Layout, config: PredictionConfig) -> tuple[Questions, sheet.Sheet]:
+def _of_sheet(paths: Sequence[Path], about: Sheet) -> tuple[list[Answers], list[str]]:
+    """What people answered on a sheet; and the names of the files that were saved by another one, of an older format too."""
+    people, others = [], []
+    for path in paths:
+        if answers.format_of(path) == FORMAT and (found := answers.read(path)).sheet == about:
+            people.append(found)
+        else:
+            others.append(path.name)
+    return people, others
+
+
+def pose(store: Store, layout: Layout, config: PredictionConfig) -> tuple[Questions, Sheet]:
     """The questions on a sheet, and what it is of."""
     limited = replace(config, limit=config.limit or QUESTIONS)
     posed = predicting.pose(store, layout, limited)
     assert limited.limit is not None
-    return posed, sheet.sheet_of(posed, store.version, limited.split, limited.seed, limited.limit, limited.types)
+    return posed, sheet.sheet_of(posed, store.version, limited, limited.limit)
 
 
 def _each(posed: Questions) -> Iterator[Posed]:

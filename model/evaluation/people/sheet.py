@@ -19,10 +19,12 @@ from typing import Final
 from PIL import Image
 
 from model.evaluation.asking import Asked
+from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import Posed, Questions, Turned
 from partonomy_data.store.files import fsync_folder
 
-FORMAT: Final = 1
+#: Raise it when `Sheet` changes: 2 has the sources, and a digest of the questions themselves.
+FORMAT: Final = 2
 #: What may be said of a key.
 JUDGEMENTS: Final = {"right": "It is right", "wrong": "It is wrong", "unsure": "It can't be told from the photograph"}
 #: Longest side of a photograph on the page, in pixels.
@@ -41,14 +43,16 @@ class Sheet:
     """Of the sample, and of the order of choices."""
     limit: int
     types: tuple[str, ...]
+    sources: tuple[str, ...]
     digest: str
-    """Of the questions on it."""
+    """Of the questions on it, by their ids."""
 
 
-def sheet_of(posed: Questions, version: str, split: str, seed: int, limit: int, types: tuple[str, ...]) -> Sheet:
-    """The sheet of the questions that are posed."""
-    told = json.dumps([FORMAT, version, split, seed, limit, types, len(posed)])
-    return Sheet(FORMAT, version, split, seed, limit, types, hashlib.sha256(told.encode()).hexdigest()[:16])
+def sheet_of(posed: Questions, version: str, config: PredictionConfig, limit: int) -> Sheet:
+    """The sheet of the questions that are posed, `limit` of those that are configured."""
+    told = (version, config.split, config.seed, limit, config.types, config.sources)
+    content = json.dumps([FORMAT, *told, posed.names()])
+    return Sheet(FORMAT, *told, hashlib.sha256(content.encode()).hexdigest()[:16])
 
 
 def turns(one: Posed) -> list[tuple[Turned, Asked, int]]:

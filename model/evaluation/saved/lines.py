@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from model.evaluation.choices import kept
 from model.plum.errors import ModelError
 from partonomy_data.masks import RleJson, Segmentation
 
@@ -68,6 +70,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
                 raise ModelError(f"`{name}chosen` is {place}, and the question has {n} choices, counted from 0")
             if scores is not None and len(scores) != n:
                 raise ModelError(f"`{name}scores` are {len(scores)}, and the question has {n} choices")
+            _check_scores(name, place, scores)
         if self.tokens is not None and (len(self.tokens) != choices or not all(0 < n < 2**31 for n in self.tokens)):
             raise ModelError(f"`tokens` are not {choices} lengths")
         if self.tokens is not None and self.scores is None:
@@ -77,10 +80,19 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return self
 
 
-def best(scores: list[float] | None) -> int | None:
-    """The place of the highest score; None where two are the highest, or there are none."""
-    found = [place for place, score in enumerate(scores or ()) if score == max(scores or ())]
-    return found[0] if len(found) == 1 else None
+def _check_scores(name: str, place: int | None, scores: list[float] | None) -> None:
+    """Raises ModelError for a score that can't be kept, and for a choice that isn't the one with the highest score.
+
+    Among several that have it none is taken, whichever is named: a tie is wrong.
+    """
+    if not scores:
+        return
+    as_kept = kept(scores)
+    if math.inf in as_kept:
+        raise ModelError(f"`{name}scores` hold {max(scores)}, which is more than 32 bits can hold")
+    if place is not None and as_kept[place] < max(as_kept):
+        highest = as_kept.index(max(as_kept))
+        raise ModelError(f"`{name}chosen` is {place}, and the highest of `{name}scores` is at {highest}")
 
 
 @dataclass(frozen=True, slots=True)

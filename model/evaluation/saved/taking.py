@@ -10,10 +10,10 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from model.data.selection import DataConfig
 from model.evaluation.agreement import iou_by_part
+from model.evaluation.choices import best, kept
+from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import least
-from model.evaluation.saved import lines
 from model.evaluation.saved.lines import Line, MaskOf, Numbered
 from model.evaluation.scoring import CONDITIONINGS
 from model.plum.errors import ModelError
@@ -28,8 +28,9 @@ T = TypeVar("T")
 _AT_ONCE: Final = 512
 #: Lines about what was left out that are kept; all are counted.
 MOST_TOLD: Final = 100
-_IDS: Final = """SELECT question_id FROM questions WHERE split = $split
-    AND (len($types) = 0 OR list_contains($types, question_type)) ORDER BY question_id"""
+_IDS: Final = """SELECT question_id FROM questions WHERE list_contains($splits, split)
+    AND (len($types) = 0 OR list_contains($types, question_type))
+    AND (len($sources) = 0 OR list_contains($sources, source)) ORDER BY question_id"""
 _FACTS: Final = """
 WITH wanted AS (SELECT * FROM questions WHERE question_id IN (SELECT unnest($ids))),
 named AS (
@@ -71,28 +72,22 @@ class Taken:
         return f"{told}; {self.missing} questions without an answer, which counts 0"
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The questions that are asked: those that a model would be, with the same settings."""
-
-    split: str
-    types: tuple[str, ...] = ()
-    limit: int | None = None
-    seed: int = 0
-
-
-def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selection, where: str, target: Path) -> Taken:
+def take(
+    store: Store, model_id: str, said: Iterable[Numbered], wanted: PredictionConfig, where: str, target: Path
+) -> Taken:
     """Writes lines as rows of the table `predictions`, two for each question, to a file that is there whole or not at all.
 
-    `where` names the file that they come from. Memory grows with the questions' ids alone. Raises ModelError if there are no
-    such questions, or if no line is about any of them.
+    The questions are those that a model would be asked with the same settings. `where` names the file that the lines come from.
+    Memory grows with the questions' ids alone. Raises ModelError for settings that can't be, if there are no such questions, and
+    if no line is about any of them.
     """
-    DataConfig(splits=(wanted.split,), types=dict.fromkeys(wanted.types, 1.0)).checked()
-    found = store.sql(_IDS, {"split": wanted.split, "types": list(wanted.types)}).fetchall()
-    ids = [str(name) for (name,) in found]
+    wanted.selection()
+    chosen = {"splits": [wanted.split], "types": list(wanted.types), "sources": list(wanted.sources)}
+    ids = [str(name) for (name,) in store.sql(_IDS, chosen).fetchall()]
     if not ids:
+        told = " and ".join(f"{name} {', '.join(values)}" for name, values in chosen.items() if values)
         raise ModelError(
-            f"version {store.version} has no such questions of {wanted.split}", mend="Choose another split"
+            f"version {store.version} has no questions of {told}", mend="Choose other splits, types or sources"
         )
     asked = dict.fromkeys(ids[place] for place in least(wanted.seed, ids, wanted.limit))
     taken = Taken(model_id)
@@ -103,7 +98,7 @@ def take(store: Store, model_id: str, said: Iterable[Numbered], wanted: Selectio
 
 
 def _batches(
-    store: Store, said: Iterable[Numbered], asked: dict[str, None], wanted: Selection, taken: Taken, where: str
+    store: Store, said: Iterable[Numbered], asked: dict[str, None], wanted: PredictionConfig, taken: Taken, where: str
 ) -> Iterator[pa.RecordBatch]:
     """The rows. Lines about one question may be anywhere in the file, so the second row of each may come late."""
     seen: set[tuple[str, str]] = set()
@@ -151,7 +146,7 @@ def _rows(
     line: Line,
     fact: dict[str, Any],
     seen: set[tuple[str, str]],
-    wanted: Selection,
+    wanted: PredictionConfig,
     taken: Taken,
     where: str,
 ) -> list[dict[str, Any]]:
@@ -173,14 +168,16 @@ def _rows(
     rows = []
     for one in places:
         row = _row(taken.model_id, name, one, wanted.seed)
-        place = line.chosen if line.scores is None or line.chosen is not None else lines.best(line.scores)
+        # By what is kept of the scores, as measuring goes by them.
+        scores = None if line.scores is None else kept(line.scores)
+        place = line.chosen if scores is None else best(scores)
         row |= {
             "choice": place,
-            "scores": line.scores,
+            "scores": scores,
             "lengths": line.tokens,
             "correct": place == fact["correct_index"],
         }
-        row["object_choice"] = line.object_chosen if line.object_chosen is not None else lines.best(line.object_scores)
+        row["object_choice"] = line.object_chosen if line.object_scores is None else best(kept(line.object_scores))
         if one == line.conditioning or one == "predicted":
             row |= _said(number, line, fact, taken, where)
         rows.append(row)

@@ -161,16 +161,25 @@ def _refused(rows: Iterable[Annotation | Lost], lookup: Lookup, whole_of: dict[i
 def _object(annotation: Annotation, lookup: Lookup, repairs: list[str]) -> ObjectRecord:
     if annotation.obj_ann_id is not None and annotation.obj_ann_id != annotation.id:
         repairs.append("object_link_not_own")
-    missing = annotation.segmentation == []
+    missing = annotation.segmentation == [] or _is_filled_box(annotation)
     if missing:
         repairs.append("object_mask_missing")
-    box: Any = annotation.bbox if len(annotation.bbox) == 4 else None
+    box: Any = annotation.bbox if len(annotation.bbox) == 4 and any(annotation.bbox) else None
     return ObjectRecord(
         key=str(annotation.id),
         category=lookup.categories[annotation.category_id].name,
         segmentation=None if missing else annotation.segmentation,
         box=box,
     )
+
+
+def _is_filled_box(annotation: Annotation) -> bool:
+    """Whether it stands for an object without a mask, as `partonomy export coco` writes one: a crowd that fills its box."""
+    if annotation.iscrowd != 1 or len(annotation.bbox) != 4:
+        return False
+    x, y, width, height = annotation.bbox
+    outline = [x, y, x + width, y, x + width, y + height, x, y + height]
+    return annotation.segmentation == [outline]
 
 
 def _part(annotation: Annotation, lookup: Lookup, whole_of: dict[int, str], repairs: list[str]) -> PartRecord:

@@ -47,6 +47,8 @@ class Annotation(msgspec.Struct, gc=False, kw_only=True):
     segmentation: list[list[float]] | RleJson
     # Tuples, as an empty one costs nothing, and the garbage collector doesn't come back to one of numbers.
     bbox: tuple[float, ...] = ()
+    # PACO's files have none; those of `partonomy export coco` do.
+    iscrowd: int = 0
     obj_ann_id: int | None = None
     attribute_ids: tuple[int, ...] = ()
     dom_color_ids: tuple[int, ...] = ()

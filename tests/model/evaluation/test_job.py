@@ -159,3 +159,7 @@ def test_what_is_not_there_is_one_line(root: Path, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text("predictions: {splitt: test}\n")
     with pytest.raises(ModelError, match="splitt"):
         job.from_file(tmp_path / "wrong.yaml")
+    (tmp_path / "seed.yaml").write_text("predictions: {seed: 99999999999999999999}\n")
+    done = partonomy("evaluate", "--root", root, "--model", "random", "--config", tmp_path / "seed.yaml")
+    assert (done.status, done.out) == (2, "")
+    assert "predictions.seed is 99999999999999999999, which can't be a seed. Give a whole number" in done.err

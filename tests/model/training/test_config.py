@@ -38,6 +38,8 @@ def test_shipped_settings_can_be_planned(path: Path, demo_store: Path, tmp_path:
         ("model: {backbone: x, trainable: {vision: true}}", "the frozen teacher of the loss `kl`"),
         ("model: {backbone: x, marking: seg_token}", r"with `\[SEG\]` tokens the embeddings train"),
         ("model: {backbone: x, trainable: {image_encoder: true}}\nkeep_embeddings: true", "embeddings can't be kept"),
+        ("model: {backbone: x}\nseed: 99999999999999999999", "seed is 99999999999999999999, which can't be a seed"),
+        ("model: {backbone: x}\nseed: -1", "seed is -1, which can't be a seed. Give a whole number from 0"),
         ("model: [", "is not valid YAML"),
     ],
 )

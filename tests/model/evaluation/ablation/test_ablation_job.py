@@ -12,6 +12,7 @@ import yaml
 
 from model import settings
 from model.evaluation import gaps
+from model.evaluation import job as evaluating
 from model.evaluation.ablation import comparing, job, saying
 from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConfig
 from model.evaluation.ablation.job import Ablated
@@ -139,6 +140,16 @@ def test_by_the_command_nothing_is_done_twice(
     assert done.out.startswith(saying.markdown(ablated))
     assert (tmp_path / "out" / "ablation.md").read_text() == saying.markdown(ablated)
     assert (tmp_path / "out" / "ablation.html").read_text() == saying.html(ablated)
+
+
+def test_what_was_evaluated_otherwise_meanwhile_is_measured_again(
+    made: tuple[Ablated, list[str]], config: AblationConfig, own_store: Path
+) -> None:
+    evaluating.evaluate(own_store, "random", EvaluationConfig(PredictionConfig(split="test", limit=3)))
+    lines: list[str] = []
+    again = job.ablate(own_store, replace(config, drift=None), told=lines.append)
+    assert lines == ["measuring random on test"]
+    assert again.splits == made[0].splits
 
 
 def test_a_split_without_questions_is_said_before_anything_is_trained(config: AblationConfig, own_store: Path) -> None:

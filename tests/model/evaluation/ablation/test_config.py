@@ -9,6 +9,8 @@ import pytest
 
 from model import settings
 from model.evaluation.ablation.config import STANDARD, AblationConfig, DriftConfig, Variant
+from model.evaluation.job import EvaluationConfig
+from model.evaluation.predicting import PredictionConfig
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
 from model.plum.losses import LossConfig
@@ -58,6 +60,8 @@ def test_a_loss_that_is_not_there_is_not_taken_away() -> None:
     [
         ({"seeds": ()}, "needs seeds"),
         ({"seeds": (1, 1)}, "each once"),
+        ({"seeds": (1, 2**63)}, "one of seeds is 9223372036854775808, which can't be a seed"),
+        ({"evaluation": EvaluationConfig(PredictionConfig(limit=0))}, "limit must be at least 1"),
         ({"processes": 0}, "processes must be at least 1, not 0"),
         ({"beside": ("random", "plum")}, "plum is a variant, and is to stand beside them"),
         ({"drift": DriftConfig(passages=0)}, "passages must be at least 1, not 0"),

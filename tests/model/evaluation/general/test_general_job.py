@@ -336,7 +336,7 @@ def test_options_that_do_not_go_together_are_told_in_one_line(
     assert made.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("wrong", [{"prompt": "Answer."}, {"longest": 0}, {"at_once": 0}])
+@pytest.mark.parametrize("wrong", [{"prompt": "Answer."}, {"longest": 0}, {"at_once": 0}, {"seed": 2**63}])
 def test_settings_that_cannot_be_are_told(wrong: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=r"general\."):
         GeneralConfig(**wrong).checked()

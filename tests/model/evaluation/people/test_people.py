@@ -73,7 +73,7 @@ def test_all_that_is_asked_is_on_the_page_and_nothing_is_fetched(page: Path, pos
     keys = [unescape(one) for one in re.findall(r'<span class="right">([^<]*)</span>', content)]
     assert keys == [one.turns[turn].choices[one.turns[turn].correct] for one, turn, _, _ in turns]
     assert not re.search(r'(src|href)="(?!data:image/jpeg;base64,)', content)
-    assert Sheet(**{**about(page), "types": ()}).digest == about(page)["digest"]
+    assert Sheet(**{**about(page), "types": (), "sources": ()}).digest == about(page)["digest"]
 
 
 def test_people_are_measured_as_models_are_and_together(
@@ -122,12 +122,14 @@ def test_a_second_turn_after_a_wrong_first_answer_is_not_known(
 
 def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed: list[Posed], tmp_path: Path) -> None:
     good = json.loads(saved(page, posed, tmp_path, "dora").read_text())
+    first = {name: value for name, value in good["sheet"].items() if name != "sources"}
     twice = [*good["answers"], good["answers"][0]]
     beyond = [{**good["answers"][0], "choice": 99}]
     for change, says in (
         ({"sheet": {**good["sheet"], "version": "f" * 16}}, "it answers questions of version ffffffffffffffff"),
         ({"sheet": {**good["sheet"], "digest": "other"}}, "its sheet had other questions"),
-        ({"sheet": {**good["sheet"], "format": 9}}, "it is of format 9"),
+        ({"sheet": {**good["sheet"], "format": 9}}, "its sheet is of format 9, and this reads format 2"),
+        ({"sheet": {**first, "format": 1}}, "its sheet is of format 1, and this reads format 2. Write the sheet again"),
         ({"rater": "../x"}, "'../x' is no name"),
         ({"answers": twice}, "a question is answered twice"),
         ({"answers": beyond}, "choice 99 of"),
@@ -138,6 +140,13 @@ def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed
         done = partonomy("evaluate", "--root", own_store, "--model", f"human:{path}")
         assert (done.status, done.out) == (2, ""), says
         assert says in done.err
+    path.write_text(json.dumps(good)[:-1] + ', "more": ' + "[" * 200_000 + "]" * 200_000 + "}")
+    with pytest.raises(ModelError, match="it holds no answers of a sheet"):
+        answers.read(path)
+    path.write_text(json.dumps({**good, "sheet": {**good["sheet"], "seed": 10**30}}))
+    done = partonomy("evaluate", "--root", own_store, "--model", f"human:{path}")
+    assert (done.status, done.out) == (2, "")
+    assert "predictions.seed is 1000" in done.err
     with pytest.raises(ModelError, match="can't be read"):
         answers.read(tmp_path / "none.json")
 
@@ -145,6 +154,36 @@ def test_what_was_saved_elsewhere_is_one_line(own_store: Path, page: Path, posed
 def test_a_sheet_says_all_that_its_digest_depends_on(own_store: Path) -> None:
     with open_store(own_store) as store:
         layout = Layout(own_store)
-        made = [people.pose(store, layout, PredictionConfig(split="train", limit=n))[1] for n in (5, 6)]
-    assert made[0].digest != made[1].digest
+        wanted = [PredictionConfig(split="train", limit=n, sources=of) for n, of in ((5, ()), (6, ()), (5, ("paco",)))]
+        made = [people.pose(store, layout, one)[1] for one in wanted]
+    assert len({one.digest for one in made}) == 3
     assert asdict(made[0])["limit"] == 5
+    assert made[2].sources == ("paco",)
+
+
+def test_who_answers_a_sheet_of_one_source_is_asked_its_questions(own_store: Path, tmp_path: Path) -> None:
+    """And those of other sheets of the split and seed, which were saved before, are no part of what is summed up."""
+    config = PredictionConfig(split="train", limit=9, seed=4, sources=("pascal_part",))
+    with open_store(own_store) as store:
+        found, about_it = people.pose(store, Layout(own_store), config)
+        folder = Layout(own_store).evaluation("human", store.version)
+        said = [
+            {"question_id": one.question_id, "turn": turn, "choice": right}
+            for one in found.read(0, len(found))[0]
+            for turn, _, right in sheet.turns(one)
+        ]
+    path = tmp_path / "erin.json"
+    content = {"sheet": asdict(about_it), "rater": "erin", "answers": said}
+    path.write_text(json.dumps(content))
+    folder.mkdir(parents=True, exist_ok=True)
+    old = {**content, "sheet": {**content["sheet"], "format": 1}, "rater": "finn"}
+    (folder / "answers-train-4-finn.json").write_text(json.dumps(old))
+    whole = {**content, "sheet": {**content["sheet"], "sources": [], "digest": "of all"}, "rater": "gwen"}
+    (folder / "answers-train-4-gwen.json").write_text(json.dumps(whole))
+    done = partonomy("evaluate", "--root", own_store, "--model", f"human:{path}")
+    assert done.status == 0, done.err
+    assert re.search(r"^accuracy +1\.000", done.out, re.MULTILINE)
+    assert f"| erin | {len(said)} | 1.000 |" in done.out
+    assert "Of other sheets, and left out: answers-train-4-finn.json, answers-train-4-gwen.json." in done.out
+    assert "| finn" not in done.out
+    assert "| gwen" not in done.out

@@ -20,7 +20,7 @@ Place = tuple[str, str]
 
 
 def person(name: str, answers: list[Answer]) -> Answers:
-    return Answers(Sheet(1, "0" * 16, "test", 0, 60, (), "digest"), name, answers)
+    return Answers(Sheet(2, "0" * 16, "test", 0, 60, (), (), "digest"), name, answers)
 
 
 @st.composite

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from model.evaluation import job
+from model.evaluation.choices import best
 from model.evaluation.job import Evaluated, EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
-from model.evaluation.saved import lines, writing
+from model.evaluation.saved import writing
 from model.plum.errors import ModelError
 from partonomy_data.store.reader import open as open_store
 from tests.helpers.command import partonomy
@@ -125,6 +126,19 @@ def test_a_line_that_names_no_conditioning_chooses_for_both_and_segments_for_its
     assert "giou_micro_oracle" not in found
 
 
+def test_names_in_another_case_are_the_same_names_in_texts_and_of_masks(
+    own_store: Path, tmp_path: Path, oracle: Any
+) -> None:
+    def loud(named: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        return named and [{**one, "part": one["part"].upper()} for one in named]
+
+    said = [{**one, "spans": loud(one.get("spans")), "masks": loud(one.get("masks"))} for one in oracle[1]]
+    done = evaluated(own_store, tmp_path / "loud.jsonl", said)
+    assert rows(done) == rows(oracle[0])
+    mine, other = kept(own_store, "loud"), kept(own_store, "oracle")
+    assert {place: row["iou"] for place, row in mine.items()} == {place: row["iou"] for place, row in other.items()}
+
+
 def test_masks_may_be_run_lengths_of_either_kind_or_polygons_and_a_wrong_one_counts_0(
     own_store: Path, tmp_path: Path, oracle: Any
 ) -> None:
@@ -161,13 +175,57 @@ def test_masks_may_be_run_lengths_of_either_kind_or_polygons_and_a_wrong_one_cou
 
 
 def test_scores_that_tie_are_no_choice(own_store: Path, tmp_path: Path, oracle: Any) -> None:
-    assert lines.best([0.1, 0.7, 0.7]) is None
-    assert lines.best([0.1, 0.8, 0.7]) == 1
+    assert best([0.1, 0.7, 0.7]) is best([0.1, float("nan")]) is best(None) is None
+    assert best([0.1, 0.8, 0.7]) == 1
     said = [one for one in oracle[1] if one["conditioning"] == "oracle"]
     with open_store(own_store) as store:
         n = {row["question_id"]: len(row["choices"]) for row in store.table("questions").to_pylist()}
     flat = [{"question_id": one["question_id"], "scores": [0.5] * n[one["question_id"]]} for one in said]
     assert whole(evaluated(own_store, tmp_path / "flat.jsonl", flat))["accuracy"] == 0.0
+
+
+def test_what_is_correct_and_what_is_accurate_are_told_by_the_same_numbers(
+    own_store: Path, tmp_path: Path, oracle: Any
+) -> None:
+    """Scores that are the same in the 32 bits that are kept are a tie, whichever choice is named beside them."""
+    with open_store(own_store) as store:
+        sql = "SELECT question_id, correct_index, len(choices) FROM questions WHERE split = 'test' ORDER BY 1"
+        asked = store.sql(sql).fetchall()
+    said = []
+    for number, (name, right, n) in enumerate(asked):
+        near = [-200.000001 if place == right else -200.000002 - place for place in range(n)]
+        clear = [0.0 if place == right else -1.0 for place in range(n)]
+        said.append({"question_id": name, "scores": near if number % 2 else clear, "chosen": right})
+    done = evaluated(own_store, tmp_path / "near.jsonl", said)
+    assert done.taken is not None
+    assert (done.taken.used, done.taken.malformed) == (len(said), 0)
+    found = [one for place, one in kept(own_store, "near").items() if place[1] == "oracle"]
+    share = sum(one["correct"] for one in found) / len(found)
+    assert whole(done)["accuracy"] == pytest.approx(share)
+    tied = {one["question_id"] for one in found if one["choice"] is None}
+    assert {one["question_id"] for one in found} - tied == {one["question_id"] for one in found if one["correct"]}
+    assert len(tied) > 1
+
+
+def test_a_line_whose_choice_is_not_that_of_its_scores_is_malformed(
+    own_store: Path, tmp_path: Path, oracle: Any
+) -> None:
+    said = [one for one in oracle[1] if one["conditioning"] == "oracle"]
+    with open_store(own_store) as store:
+        n = {row["question_id"]: len(row["choices"]) for row in store.table("questions").to_pylist()}
+    one = said[0]
+    right, count = one["chosen"], n[one["question_id"]]
+    scores = [0.0 if place == right else 1.0 + place for place in range(count)]
+    huge = [1e300 if place == right else 0.0 for place in range(count)]
+    bad = [{**one, "scores": scores}, {"question_id": one["question_id"], "scores": huge}]
+    done = evaluated(own_store, tmp_path / "contrary.jsonl", [*bad, *said[1:]])
+    assert done.taken is not None
+    assert (done.taken.used, done.taken.malformed, done.taken.missing) == (len(said) - 1, 2, 1)
+    highest = scores.index(max(scores))
+    assert f"contrary.jsonl:1: `chosen` is {right}, and the highest of `scores` is at {highest}; it is left out" in (
+        done.taken.problems
+    )
+    assert "`scores` hold 1e+300, which is more than 32 bits can hold" in done.taken.problems[1]
 
 
 @pytest.mark.parametrize(
@@ -190,10 +248,48 @@ def test_a_file_that_says_nothing_is_one_line(
     assert not kept(own_store, "nothing")
 
 
-def test_a_file_may_not_take_the_place_of_a_model(own_store: Path, tmp_path: Path) -> None:
-    (tmp_path / "oracle.jsonl").write_text("")
-    with pytest.raises(ModelError, match="another name"):
-        job.evaluate(own_store, tmp_path / "oracle.jsonl", SETTINGS)
+def test_a_file_is_asked_what_a_model_is_with_the_same_settings(own_store: Path, tmp_path: Path) -> None:
+    with open_store(own_store) as store:
+        sql = "SELECT question_id, correct_index FROM questions WHERE split = 'train'"
+        said = [{"question_id": name, "chosen": right} for name, right in store.sql(sql).fetchall()]
+    path = tmp_path / "some.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in said))
+    wanted = EvaluationConfig(PredictionConfig(split="train", sources=("pascal_part",), limit=5))
+    done = job.evaluate(own_store, path, wanted)
+    model = job.evaluate(own_store, "frequent", wanted)
+    assert kept(own_store, "some").keys() == kept(own_store, "frequent").keys()
+    assert done.measured.n == model.measured.n == 5
+    assert whole(done)["accuracy"] == 1.0
+    assert done.taken is not None
+    assert (done.taken.used, done.taken.surplus) == (5, len(said) - 5)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"sources": ("nope",)}, "has no questions of splits test and sources nope"),
+        ({"limit": -1}, "limit must be at least 1"),
+        ({"types": ("nope",)}, "no question is of type 'nope'"),
+    ],
+)
+def test_settings_that_no_model_can_be_asked_with_are_refused_for_a_file_too(
+    own_store: Path, tmp_path: Path, wanted: dict[str, Any], says: str
+) -> None:
+    (tmp_path / "refused.jsonl").write_text("")
+    for model in (tmp_path / "refused.jsonl", "random"):
+        with pytest.raises(ModelError, match=says):
+            job.evaluate(own_store, model, EvaluationConfig(PredictionConfig(**{"split": "test", **wanted})))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["oracle", "api-gpt-4o", "hf-llava", "human-anna", "sam-box-vit", "sam-point-vit", "plum-0123--blank-image"],
+)
+def test_a_file_may_not_take_the_place_of_a_model(own_store: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.jsonl"
+    path.write_text("")
+    with pytest.raises(ModelError, match=rf"model {name}\. Give the file another name, such as my-{name}\.jsonl"):
+        job.evaluate(own_store, path, SETTINGS)
 
 
 def of_the_papers_code(root: Path, own: list[dict[str, Any]]) -> list[dict[str, Any]]:
