@@ -8,12 +8,14 @@ and a unit more changes no other unit's weights.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from math import exp, factorial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, stdtrit
 
 from model.evaluation.marks import Floats
 
@@ -71,7 +73,10 @@ def resampled(keys: Keys, sums: Floats, replicates: int = REPLICATES, seed: int 
 
 
 def bounds(value: float, drawn: Floats, units: int, *, share: bool = True) -> Interval:
-    """The interval of a value from its replicates, float64 (replicates,): their percentiles.
+    """The interval of a value from its replicates, float64 (replicates,): their percentiles, expanded for few units.
+
+    With few units the plain percentiles are too near: replicates vary less than samples do, and how much these vary is itself
+    hardly known. Their tails are those that make the interval of a mean Student's (Hesterberg 2015, *expanded percentiles*).
 
     A share that is exactly 0 or 1 is so in every replicate as well; its interval is then Clopper and Pearson's on units, the
     binomial one. A replicate that holds no question with a say in it is NaN, and left out.
@@ -83,8 +88,15 @@ def bounds(value: float, drawn: Floats, units: int, *, share: bool = True) -> In
     if share and value in (0.0, 1.0):
         far = 1 - tail ** (1 / units)
         return Interval(value, 0.0, far) if value == 0.0 else Interval(value, 1 - far, 1.0)
+    tail = _expanded(tail, units)
     low, high = np.quantile(there, [tail, 1 - tail])
     return Interval(value, min(float(low), value), max(float(high), value))
+
+
+@cache
+def _expanded(tail: float, units: int) -> float:
+    """The share of replicates beyond an end of the interval, for so many units; near `tail` for many."""
+    return float(ndtr(np.sqrt(units / (units - 1)) * stdtrit(units - 1, tail)))
 
 
 def ratio(sums: Floats, top: int, bottom: int) -> Floats:

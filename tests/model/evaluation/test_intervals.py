@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, norm, t
 
 from model.evaluation import intervals
 from model.evaluation.intervals import bounds, key_of, ratio, resampled, weights
@@ -79,7 +79,35 @@ def test_all_or_nothing_has_the_binomial_interval_on_units(units: int) -> None:
 
 
 def test_what_can_be_negative_has_no_binomial_interval() -> None:
-    assert bounds(0.0, np.linspace(-1, 1, 201), 10, share=False).low == pytest.approx(-0.95)
+    assert bounds(0.0, np.linspace(-1, 1, 201), 10**9, share=False).low == pytest.approx(-0.95)
+
+
+@pytest.mark.parametrize("units", [8, 15])
+def test_intervals_of_few_units_cover_what_they_should(units: int) -> None:
+    """The plain percentiles of so few would hold the truth far less often than is said."""
+    generator, covered, plain = np.random.default_rng(5), 0, 0
+    for trial in range(400):
+        sums = np.stack([generator.normal(size=units), np.ones(units)], axis=1)
+        value, drawn = float(sums[:, 0].mean()), ratio(resampled(KEYS[:units], sums, 300, seed=trial), 0, 1)
+        found = bounds(value, drawn, units, share=False)
+        covered += found.low <= 0 <= found.high
+        low, high = np.nanquantile(drawn, [0.025, 0.975])
+        plain += low <= 0 <= high
+    assert plain / 400 < 0.93, "or this shows nothing"
+    assert covered > plain
+    assert 0.90 <= covered / 400 <= 0.99
+
+
+@pytest.mark.parametrize("units", [2, 5, 30, 1000])
+def test_the_expanded_percentiles_make_the_interval_of_a_normal_mean_students(units: int) -> None:
+    """Replicates of a mean spread by the root of (n - 1)/n of its standard error."""
+    spread = np.sqrt((units - 1) / units)
+    normal = norm.ppf((np.arange(1_000_000) + 0.5) / 1_000_000) * spread
+    wanted = -t.ppf(0.975, units - 1)
+    if wanted > normal[10]:
+        assert bounds(0.0, normal, units, share=False).low == pytest.approx(wanted, rel=1e-3)
+    else:
+        assert bounds(0.0, normal, units, share=False).low == pytest.approx(normal[0])
 
 
 def test_one_unit_or_none_has_no_interval_and_empty_replicates_are_left_out() -> None:

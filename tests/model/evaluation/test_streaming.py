@@ -197,8 +197,8 @@ def test_an_interval_is_that_of_the_units_sums() -> None:
     hit = score(check(truths, predictions), CHOICES).marks["accuracy"].top.reshape(12, 5).sum(axis=1)
     keys = np.array([intervals.key_of(f"group group {number}") for number in range(12)], np.uint64)
     weight = intervals.weights(keys, 200, seed=4).astype(float)
-    low, high = np.quantile(weight @ hit / (weight @ np.full(12, 5.0)), [0.025, 0.975])
-    assert (row.interval.low, row.interval.high) == pytest.approx((low, high))
+    found = intervals.bounds(row.interval.value, weight @ hit / (weight @ np.full(12, 5.0)), 12)
+    assert (row.interval.low, row.interval.high) == pytest.approx((found.low, found.high))
 
 
 def test_memory_does_not_grow_with_questions_and_the_values_stay_exact() -> None:
