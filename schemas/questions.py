@@ -53,7 +53,11 @@ QUESTIONS = Table(
             "The questions with the same text and choices, each choice right exactly once",
             nullable=True,
         ),
-        Column("balanced", pa.bool_(), "Whether it belongs to such a block"),
+        Column(
+            "balanced",
+            pa.bool_(),
+            "Whether it belongs to such a block, and, where the true object is told first (`whole_to_part`), to a group of one category",
+        ),
         Column("chance", pa.float32(), "Expected accuracy without the image"),
         Column(
             "evidence",

@@ -61,7 +61,9 @@ _BY_FILE: Final[Mapping[str, str]] = {
     VERSION: "files_readable rows_in_their_place numbers_finite files_sorted",
 }
 #: Suite → rules of the reach `block`.
-_BY_BLOCK: Final[Mapping[str, str]] = {"questions": "block_is_alike each_choice_right_once block_photographs_differ"}
+_BY_BLOCK: Final[Mapping[str, str]] = {
+    "questions": "block_is_alike each_choice_right_once block_photographs_differ balanced_after_the_object"
+}
 #: Suite → rules of the reach `photograph`.
 _BY_PHOTOGRAPH: Final[Mapping[str, str]] = {
     "images": """key_unique id_begins_with_source size_positive uri_stays_inside sha256_is_hex hashed_together

@@ -223,7 +223,7 @@ def a_question_is_asked_under_another_name_too(folder: Path) -> Collection[str]:
 def _two_of_one_object(folder: Path) -> tuple[Row, Row]:
     """Two questions for training about an object, in no block."""
     seen: dict[str, Row] = {}
-    for row in questions(folder, split="train", balanced=False):
+    for row in questions(folder, split="train", block_id=None):
         if row["object_id"] in seen:
             return seen[row["object_id"]], row
         seen[row["object_id"]] = row

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from partonomy_data.questions.audit import crossfit, features, learned, linking, object_cues
+from partonomy_data.questions.audit import crossfit, features, first_turns, learned, linking, object_cues
 from partonomy_data.questions.audit.credit import Ties, ties
 from partonomy_data.questions.audit.features import Knowledge
 from partonomy_data.questions.audit.object_cues import ObjectKnowledge
@@ -34,6 +34,7 @@ PART_ATTACKERS: Final = (
     "size_parts",
     "size_order",
     "linking",
+    "first_turn",
     "learned",
     "learned_linked",
 )
@@ -44,6 +45,7 @@ OBJECT_ATTACKERS: Final = (
     "object_similarity",
     "object_parts",
     "object_linking",
+    "object_first_turn",
     "object_learned",
 )
 
@@ -74,7 +76,7 @@ def _attack(table: AuditTable, settings: AuditSettings) -> Attacks:
     if not table.questions.metadata.known:
         notes.append("size_count, size_parts and size_order were not run: the objects' sizes are not known here")
     parts, agreement = _by_rule(table, known)
-    parts["position"] = _position(table, fold)
+    parts |= _told(table, fold)
     parts |= _trained(table, settings, known, trained_fold, agreement, notes)
     objects: dict[str, Ties] = {}
     if int(table.questions.object_count.max(initial=0)):
@@ -86,7 +88,7 @@ def attack_by_rule(table: AuditTable, settings: AuditSettings) -> Attacks:
     """The attackers on the choices of parts that need no training, on all questions; scikit-learn isn't needed."""
     fold = crossfit.folds(table, settings.folds, settings.seed)
     parts, _ = _by_rule(table, features.gather(table.questions, table.answers, fold))
-    parts["position"] = _position(table, fold)
+    parts |= _told(table, fold)
     return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, {}, ())
 
 
@@ -118,7 +120,7 @@ def _by_rule(table: AuditTable, known: Knowledge) -> tuple[dict[str, Ties], Scor
     return won, agreement
 
 
-def _ties(scores: Scores, table: AuditTable) -> Ties:
+def _ties(scores: Scores | Floats, table: AuditTable) -> Ties:
     """`ties` on all questions, a part of them at a time."""
     pieces = [
         ties(scores[start:stop], table.questions.valid[start:stop], table.answers.correct[start:stop])
@@ -179,6 +181,14 @@ def _single_width(questions: Questions, known: Knowledge) -> int:
     return int(features.single(piece, sets, known, 0, features.rule_scores(piece, sets, known, 0)).shape[2])
 
 
+def _told(table: AuditTable, fold: Ints) -> dict[str, Ties]:
+    """How the attackers fared that go by the best position, and by the true answer to the first of two turns."""
+    found = {"position": _position(table, fold)}
+    if first_turns.object_told(table.questions).any():
+        found["first_turn"] = _ties(first_turns.parts(table, fold), table)
+    return found
+
+
 def _position(table: AuditTable, fold: Ints) -> Ties:
     questions = table.questions
     stratum = crossfit.distinct(questions.type, questions.source, questions.count)
@@ -197,7 +207,10 @@ def _objects(
     for start, stop in ranges:
         rows = asked[start:stop]
         valid = questions.object_choice[start:stop] >= 0
-        for name, values in object_cues.scores(questions.slice(start, stop), known, start).items():
+        piece = questions.slice(start, stop)
+        found = object_cues.scores(piece, known, start)
+        found["object_first_turn"] = first_turns.objects(piece, table.answers.slice(start, stop), known, start)
+        for name, values in found.items():
             won[name][start:stop][rows] = ties(values[rows], valid[rows], correct[start:stop][rows])
     of_chunk = _object_features(questions, known)
     chosen = learned.sample(table, asked, settings.train_questions, settings.seed)
