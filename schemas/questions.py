@@ -56,7 +56,7 @@ QUESTIONS = Table(
         Column(
             "balanced",
             pa.bool_(),
-            "Whether it belongs to such a block, and, where the true object is told first (`whole_to_part`), to a group of one category",
+            "Whether it belongs to such a block; one of `whole_to_part`, if all its objects are of one category",
         ),
         Column("chance", pa.float32(), "Expected accuracy without the image"),
         Column(

@@ -194,7 +194,7 @@ def blocks(tables: Tables) -> Iterator[Fault]:
     """A block is one text, the same choices in one order, each right once, in different photographs of one group."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row in tables.questions:
-        if (row["block_id"] is None) != (row["group_id"] is None) or row["balanced"] and row["block_id"] is None:
+        if (row["block_id"] is None) != (row["group_id"] is None) or (row["balanced"] and row["block_id"] is None):
             yield Fault("balanced_is_in_a_block", row["question_id"], f"{row['balanced']}, {row['block_id']}")
         if row["block_id"] is not None:
             members[row["block_id"]].append(row)
