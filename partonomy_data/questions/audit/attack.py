@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from partonomy_data.questions.audit import crossfit, features, first_turns, learned, linking, object_cues
+from partonomy_data.questions.audit import crossfit, features, first_turns, learned, linking, object_cues, shapes
 from partonomy_data.questions.audit.credit import Ties, ties
 from partonomy_data.questions.audit.features import Knowledge
 from partonomy_data.questions.audit.object_cues import ObjectKnowledge
+from partonomy_data.questions.audit.report import SHAPES
 from partonomy_data.questions.audit.sets import sets_of
 from partonomy_data.questions.audit.settings import AuditSettings
 from partonomy_data.questions.audit.table import AuditTable, Bools, Floats, Ints, Questions, chunks
@@ -37,6 +38,7 @@ PART_ATTACKERS: Final = (
     "first_turn",
     "learned",
     "learned_linked",
+    "shape",
 )
 #: Attackers on the choices of objects in two-turn types.
 OBJECT_ATTACKERS: Final = (
@@ -47,6 +49,7 @@ OBJECT_ATTACKERS: Final = (
     "object_linking",
     "object_first_turn",
     "object_learned",
+    "object_shape",
 )
 
 
@@ -77,10 +80,16 @@ def _attack(table: AuditTable, settings: AuditSettings) -> Attacks:
         notes.append("size_count, size_parts and size_order were not run: the objects' sizes are not known here")
     parts, agreement = _by_rule(table, known)
     parts |= _told(table, fold)
+    seen = bool(np.isfinite(table.questions.shape).any())
+    if seen:
+        parts["shape"] = _ties(shapes.parts(table, fold), table)
     parts |= _trained(table, settings, known, trained_fold, agreement, notes)
     objects: dict[str, Ties] = {}
     if int(table.questions.object_count.max(initial=0)):
         objects = _objects(table, settings, fold, trained_fold, notes)
+        if seen:
+            asked, right = table.questions.object_choice >= 0, np.maximum(table.answers.object_correct, 0)
+            objects["object_shape"] = np.where(asked.any(axis=1), ties(shapes.objects(table, fold), asked, right), 0)
     return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, objects, tuple(notes))
 
 
@@ -203,7 +212,7 @@ def _objects(
     known = object_cues.gather(questions, table.answers, fold)
     asked = questions.object_count > 0
     ranges = chunks(questions)
-    won = {name: np.zeros(len(questions), np.uint8) for name in OBJECT_ATTACKERS}
+    won = {name: np.zeros(len(questions), np.uint8) for name in OBJECT_ATTACKERS if name not in SHAPES}
     for start, stop in ranges:
         rows = asked[start:stop]
         valid = questions.object_choice[start:stop] >= 0
