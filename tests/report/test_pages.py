@@ -129,7 +129,7 @@ def test_checks_are_told_with_their_runs_and_results(shown: Shown) -> None:
     ]  # fmt: skip
     assert "learned: 61.0 % (56.0 to 66.0)" in text
     assert "within chance" in shown["index.html"].text
-    assert "469 of 899 (52 %) questions are not verified" in text
+    assert "469 of 899 (52.2 %) questions are not verified" in text
 
 
 def test_results_of_each_model_are_told(shown: Shown) -> None:
