@@ -53,7 +53,11 @@ QUESTIONS = Table(
             "The questions with the same text and choices, each choice right exactly once",
             nullable=True,
         ),
-        Column("balanced", pa.bool_(), "Whether it belongs to such a block"),
+        Column(
+            "balanced",
+            pa.bool_(),
+            "Whether it belongs to such a block; one of `whole_to_part`, if all its objects are of one category",
+        ),
         Column("chance", pa.float32(), "Expected accuracy without the image"),
         Column(
             "evidence",

@@ -1,7 +1,8 @@
 """Does an answer follow the photograph? Each balanced question is asked again with the photograph of a sister of its block.
 
 The questions of a block have the same text and the same choices, and each choice is right in one of their photographs. So with a
-sister's photograph the sister's choice is right. A model that looks takes it; one that reads takes what it took before.
+sister's photograph the sister's choice is right. A model that looks takes it; one that reads takes what it took before. Where the
+true object is told first, only blocks of one object category are asked: what is told must be true of the sister's photograph too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from model.evaluation.job import EvaluationConfig
 from model.evaluation.measuring import Measured, write
 from model.evaluation.questions import Posed, Questions
 from model.plum.errors import ModelError
+from partonomy_data.questions.settings import OBJECT_FIRST
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
@@ -27,8 +29,12 @@ from partonomy_data.store.reader import open as open_store
 #: What is taken with a sister's photograph: the sister's right choice; the one that was right before; the one taken before.
 METRICS: Final = ("swap_follows", "swap_stays", "swap_same")
 CHANCE: Final = "swap_chance"
-_BLOCKS: Final = """SELECT question_id, block_id FROM questions
-    WHERE split = $split AND balanced AND block_id IS NOT NULL ORDER BY block_id, question_id"""
+#: Where the true object is told first, the sister's must be the same: else the text contradicts the photograph.
+_BLOCKS: Final = f"""SELECT question_id, block_id FROM (
+        SELECT *, object_choices[correct_object_index + 1].object_category AS told FROM questions)
+    WHERE split = $split AND balanced AND block_id IS NOT NULL
+    QUALIFY question_type <> '{OBJECT_FIRST}' OR min(told) OVER (PARTITION BY block_id) = max(told) OVER (PARTITION BY block_id)
+    ORDER BY block_id, question_id"""
 _GROUPS: Final = """SELECT block_id, min(group_id) FROM questions
     WHERE split = $split AND block_id IS NOT NULL AND group_id IS NOT NULL GROUP BY block_id"""
 

@@ -11,7 +11,7 @@ from partonomy_data.questions import keyed, truth
 from partonomy_data.questions.arrays import Instances, Ints
 from partonomy_data.questions.asks import Ask
 from partonomy_data.questions.context import Context
-from partonomy_data.questions.settings import TWO_TURNS
+from partonomy_data.questions.settings import OBJECT_FIRST, TWO_TURNS
 from partonomy_data.questions.truth import Bools, Sets
 from partonomy_data.questions.units import ObjectQuestion, Unit
 
@@ -39,11 +39,16 @@ class Block:
     verified: bool
     referent: str
     object_question: ObjectQuestion | None
+    mixed: bool = False
+    """Whether the members of a group are of several categories."""
 
     @property
     def balanced(self) -> bool:
-        """Whether each choice is right equally often."""
-        return bool(self.groups)
+        """Whether each choice is right equally often, whatever is known by then.
+
+        After a true first turn that is the object's category: in a group of several it tells some members' parts apart.
+        """
+        return bool(self.groups) and not (self.mixed and self.question_type == OBJECT_FIRST)
 
 
 def blocks(instances: Instances, context: Context, unit: Unit) -> Iterator[Block]:
@@ -70,6 +75,7 @@ def blocks(instances: Instances, context: Context, unit: Unit) -> Iterator[Block
             verified=known and ask.curated and (doubts is None or _surely(doubts, ask)),
             referent=trained_referent(context, group.crop, unit.key),
             object_question=_object_question(unit, ask),
+            mixed=unit.mixed(instances),
         )
 
 

@@ -14,7 +14,7 @@ from partonomy_data.questions.arrays import Instances, Ints
 from partonomy_data.questions.context import Context
 from partonomy_data.questions.contrasts import MOST, contrasts
 from partonomy_data.questions.instances import ONLY_ONE, SEVERAL, SOLE
-from partonomy_data.questions.settings import TWO_TURNS
+from partonomy_data.questions.settings import OBJECT_FIRST, TWO_TURNS
 from partonomy_data.questions.truth import Bools
 
 
@@ -130,7 +130,8 @@ def _in_bucket(
     whole = k * truth.most_groups(truth.counts_of(sets.visible), k)
     coverage.bound.update({"identification": whole, **{kind: one.bound for kind, one in promised.items()}})
     if not named:
-        coverage.bound.update(dict.fromkeys(TWO_TURNS, whole))
+        # After the true object, a group across categories isn't balanced.
+        coverage.bound.update({kind: whole for kind in TWO_TURNS if not (across and kind == OBJECT_FIRST)})
     return [rows[list(members)] for members in made]
 
 

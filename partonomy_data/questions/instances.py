@@ -5,7 +5,8 @@ whether the rest of it is hidden or cut off by the image's border makes no diffe
 not asked for, and never what makes a wrong choice wrong. A part is `absent` where the source's own labels say so; about
 the other parts of the source's vocabulary nothing is known. Objects that may stand for several (`merged`), and those
 without any visible part or without a box, are not asked about; nor are those of which a part was annotated that is in
-quarantine (`part_in_quarantine`): the list of what is seen on them would leave it out.
+quarantine (`part_in_quarantine`): the list of what is seen on them would leave it out; nor those whose crop would show
+another object that could be meant as well: most of that is inside, and it is at least half as large.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from partonomy_data.ingest.unclear import PART_IN_QUARANTINE
+from partonomy_data.questions.regions import crowded
 
 STRINGS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
@@ -96,6 +98,7 @@ def instances(
     )
     asked = visible.any(axis=1) & ~np.asarray(objects["merged"]) & np.asarray(objects["bbox"].is_valid())
     asked &= ~_part_in_quarantine(objects["repairs"].combine_chunks())
+    asked[asked] = ~_crowded(images, objects)[asked]
     return table.filter(pa.array(asked)).cast(INSTANCES)
 
 
@@ -177,6 +180,17 @@ def _standing(objects: pa.Table, relatives: Mapping[str, frozenset[str]]) -> tup
                 like = relatives.get(categories[row], frozenset()) | {categories[row]}
                 standing[row] = SEVERAL if sum(one in like for one in here) > 1 else ONLY_ONE
     return pa.array(present, STRINGS), standing
+
+
+def _crowded(images: pa.Table, objects: pa.Table) -> NDArray[np.bool_]:
+    """Whether the crop of an object shows another one that could be meant."""
+    photo = _rows(objects["image_id"], images["image_id"])
+    sizes = np.stack([np.asarray(images[name].combine_chunks())[photo] for name in ("width", "height")], axis=1)
+    boxes = objects["bbox"].combine_chunks()
+    flat = pc.fill_null(boxes, pa.scalar([float("nan")] * 4, boxes.type)).flatten()
+    boxes = np.asarray(flat).reshape(-1, 4)
+    areas = np.where(np.asarray(objects["area"].is_valid()), _numbers(objects, "area"), boxes[:, 2] * boxes[:, 3])
+    return crowded(boxes, areas, photo, sizes)
 
 
 def _geometry(images: pa.Table, objects: pa.Table) -> dict[str, pa.Array]:

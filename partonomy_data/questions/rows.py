@@ -11,21 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from itertools import compress
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from partonomy_data.questions import keyed, wording
 from partonomy_data.questions.arrays import Instances
 from partonomy_data.questions.bank import Bank
 from partonomy_data.questions.blocks import Block
 from partonomy_data.questions.context import Context
+from partonomy_data.questions.regions import widened
 from schemas.tables import schema
-
-#: Widening of a crop, as a share of the object's box on each side.
-MARGIN: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -289,15 +286,6 @@ class Builder:
         return pa.FixedSizeListArray.from_arrays(
             pa.array(regions.ravel(), pa.float32()), type=kind, mask=pa.array(referent == "unique", pa.bool_())
         )
-
-
-def widened(boxes: NDArray[np.float32], width: NDArray[Any], height: NDArray[Any]) -> NDArray[np.float64]:
-    """Boxes (n, 4) xywh with a margin of MARGIN on each side, in whole pixels, within images of that size."""
-    x, y, w, h = boxes.astype(np.float64).T
-    left, top = np.floor(np.maximum(x - MARGIN * w, 0)), np.floor(np.maximum(y - MARGIN * h, 0))
-    right = np.ceil(np.minimum(x + w * (1 + MARGIN), width))
-    bottom = np.ceil(np.minimum(y + h * (1 + MARGIN), height))
-    return np.stack([left, top, right - left, bottom - top], axis=1)
 
 
 def generator_version() -> str:

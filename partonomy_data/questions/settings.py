@@ -13,6 +13,8 @@ from partonomy_data.splits import SplitSettings
 TYPES: Final = ("identification", "intersection", "difference", "contrast", "part_to_whole", "whole_to_part")
 #: Types that ask for the object too; they never name it.
 TWO_TURNS: Final = ("part_to_whole", "whole_to_part")
+#: The one of them that asks for the object first.
+OBJECT_FIRST: Final = "whole_to_part"
 #: How many other object categories a type names.
 CONTRASTS: Final = {"intersection": 1, "difference": 1, "contrast": 2}
 

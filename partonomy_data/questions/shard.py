@@ -22,6 +22,7 @@ from partonomy_data.questions.context import Context
 from partonomy_data.questions.grouping import Coverage, group
 from partonomy_data.questions.pieces import Piece
 from partonomy_data.questions.rows import Builder
+from partonomy_data.questions.settings import OBJECT_FIRST
 from partonomy_data.questions.truth import Bools
 from partonomy_data.questions.ungrouped import ungrouped
 from partonomy_data.questions.units import Unit, units
@@ -110,7 +111,7 @@ def _write(instances: Instances, context: Context, key: str, folder: Path) -> Ma
     coverage = Coverage()
     groups, left = group(instances, context, coverage)
     asked = units(instances, context, groups)
-    _count_balanced(asked, coverage)
+    _count_balanced(instances, asked, coverage)
     builder = Builder(instances, context)
     n_questions = 0
     spool = folder / "question_masks.arrow"
@@ -162,10 +163,11 @@ def _in_order(instances: Instances, context: Context, asked: list[Unit], left: I
         yield from made
 
 
-def _count_balanced(asked: list[Unit], coverage: Coverage) -> None:
+def _count_balanced(instances: Instances, asked: list[Unit], coverage: Coverage) -> None:
     for unit in asked:
         n = sum(len(group.rows) for group in unit.groups)
-        coverage.balanced.update(dict.fromkeys({ask.question_type for ask in unit.asks}, n))
+        types = {ask.question_type for ask in unit.asks}
+        coverage.balanced.update(dict.fromkeys(types - {OBJECT_FIRST} if unit.mixed(instances) else types, n))
 
 
 def _coverage(context: Context, coverage: Coverage) -> list[CoverageRow]:

@@ -5,7 +5,7 @@ questions, with the same choices, and the same object question, which offers the
 category and a part set occurs once: neither all that is written about a photograph, nor the true answer to its first
 turn, tells anything of the second. A group without such partners is a unit of its own; its object question offers
 sibling categories, and is marked as not balanced. In a group across categories where each category occurs once, the
-object question alone is balanced, but after the true parts it is not.
+object question alone is balanced, but after the true parts it is not; nor are the parts after the true object.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ class Unit:
     """Of each group; over the same parts."""
     asks: tuple[Ask, ...]
     object_question: ObjectQuestion | None
+
+    def mixed(self, instances: Instances) -> bool:
+        """Whether a group of it has members of several categories."""
+        return any(len(set(instances.categories[group.rows])) > 1 for group in self.groups if group.across)
 
 
 def units(instances: Instances, context: Context, groups: Sequence[Group]) -> list[Unit]:

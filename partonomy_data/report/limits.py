@@ -59,7 +59,8 @@ def _of_questions(counts: Counts) -> Iterator[Limit]:
     )  # fmt: skip
     yield Limit(
         "questions are not balanced",
-        "They belong to no block, and can be answered better than by chance without the photograph: the audit says how much.",
+        "They belong to no block, or ask for the parts after the true object where a block mixes categories; both can be "
+        "answered better than by chance without the photograph: the audit says how much.",
         sum(row["n"] for row in asked if not row["balanced"]), total,
     )  # fmt: skip
     yield Limit(

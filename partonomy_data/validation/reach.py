@@ -61,7 +61,9 @@ _BY_FILE: Final[Mapping[str, str]] = {
     VERSION: "files_readable rows_in_their_place numbers_finite files_sorted",
 }
 #: Suite → rules of the reach `block`.
-_BY_BLOCK: Final[Mapping[str, str]] = {"questions": "block_is_alike each_choice_right_once block_photographs_differ"}
+_BY_BLOCK: Final[Mapping[str, str]] = {
+    "questions": "block_is_alike each_choice_right_once block_photographs_differ balanced_after_the_object"
+}
 #: Suite → rules of the reach `photograph`.
 _BY_PHOTOGRAPH: Final[Mapping[str, str]] = {
     "images": """key_unique id_begins_with_source size_positive uri_stays_inside sha256_is_hex hashed_together
@@ -79,7 +81,7 @@ _BY_PHOTOGRAPH: Final[Mapping[str, str]] = {
         spans_are_the_parts choices_mean_different_parts spans_spell_parts choices_read_alike edits_lead_to_choices
         chance_is_of_choices balanced_is_in_a_block contrasts_fit_type two_turns_fit_type one_correct_object
         region_fits_referent object_exists object_is_offered object_is_not_named categories_are_named
-        contrast_is_another_kind unique_is_alone region_holds_object split_is_of_photograph verified_by_evidence
+        contrast_is_another_kind unique_is_alone crop_shows_one region_holds_object split_is_of_photograph verified_by_evidence
         answer_is_visible answer_is_complete answer_agrees_with_part_graph contrast_parts_hold named_parts_have_masks
         phrases_are_spelled masks_are_all_instances one_object_of_photograph one_group_of_photograph
         named_always_or_never asked_once""",

@@ -194,7 +194,7 @@ def blocks(tables: Tables) -> Iterator[Fault]:
     """A block is one text, the same choices in one order, each right once, in different photographs of one group."""
     members: dict[str, list[Row]] = defaultdict(list)
     for row in tables.questions:
-        if row["balanced"] != (row["block_id"] is not None) or row["balanced"] != (row["group_id"] is not None):
+        if (row["block_id"] is None) != (row["group_id"] is None) or (row["balanced"] and row["block_id"] is None):
             yield Fault("balanced_is_in_a_block", row["question_id"], f"{row['balanced']}, {row['block_id']}")
         if row["block_id"] is not None:
             members[row["block_id"]].append(row)
@@ -214,6 +214,11 @@ def blocks(tables: Tables) -> Iterator[Fault]:
                 yield Fault("block_is_alike", block, f"{name} differs")
         if any([one["text"] for one in row["choices"]] != [one["text"] for one in rows[0]["choices"]] for row in rows):
             yield Fault("block_is_alike", block, "choices differ")
+        # Whoever is told the object knows something of its parts, unless all of the block are of one category.
+        told = {tables.objects[row["object_id"]]["object_category"] for row in rows}
+        fair = rows[0]["question_type"] != "whole_to_part" or len(told) == 1
+        if any(row["balanced"] != fair for row in rows):
+            yield Fault("balanced_is_in_a_block", block, f"{sorted(told)}")
         if sorted(row["correct_index"] for row in rows) != list(range(len(rows[0]["choices"]))):
             yield Fault("each_choice_right_once", block, str([row["correct_index"] for row in rows]))
         if len({tables.splits[row["image_id"]]["cluster"] for row in rows}) < len(rows):

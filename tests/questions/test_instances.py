@@ -43,9 +43,11 @@ class Photographs:
         )
 
     def object(self, object_id: str, image_id: str = "img", category: str = "car", **other: Any) -> None:
-        """Adds an object, whose box is within its photograph unless `bbox` is given."""
+        """Adds an object, whose box is within its photograph, and apart from the others', unless `bbox` is given."""
         row = {"object_id": object_id, "image_id": image_id, "source": "paco", "object_category": category}
-        self.objects.append({**row, "bbox": [10.0, 10.0, 20.0, 20.0], "area": 400, "merged": False, **other})
+        column, line = sum(one["image_id"] == image_id for one in self.objects) % 4, len(self.objects) // 4 % 3
+        box = [2.0 + 25 * column, 2.0 + 25 * line, 20.0, 20.0]
+        self.objects.append({**row, "bbox": box, "area": 400, "merged": False, **other})
 
     def part(self, object_id: str, part: str, area: int | None = 100, part_id: str = "") -> None:
         """Adds a mask."""
@@ -86,6 +88,7 @@ class Photographs:
                 or one["merged"]
                 or one["bbox"] is None
                 or "part_in_quarantine" in (one.get("repairs") or ())
+                or self._crowded(one)
             ):
                 continue
             said = {
@@ -117,6 +120,21 @@ class Photographs:
                 }
             )
         return found
+
+    def _crowded(self, one: Row) -> bool:
+        """Whether the crop of an object shows another: four fifths of its box, and half as large."""
+        image = next(row for row in self.images if row["image_id"] == one["image_id"])
+        x, y, w, h = one["bbox"]
+        left, top = max(0, math.floor(x - w / 10)), max(0, math.floor(y - h / 10))
+        right, bottom = min(image["width"], math.ceil(x + w * 1.1)), min(image["height"], math.ceil(y + h * 1.1))
+        for other in self.objects:
+            if other is one or other["image_id"] != one["image_id"] or other["bbox"] is None:
+                continue
+            a, b, across, down = other["bbox"]
+            common = max(0, min(right, a + across) - max(left, a)) * max(0, min(bottom, b + down) - max(top, b))
+            if 0 < across * down <= common / 0.8 and (other["area"] or 0) >= one["area"] / 2:
+                return True
+        return False
 
 
 @pytest.fixture
@@ -187,6 +205,29 @@ def test_objects_without_a_visible_part_or_a_box_or_with_one_in_quarantine_or_th
     assert list(photographs.rows()) == ["plain"]
     # They stand in the photograph all the same.
     assert photographs.rows()["plain"]["standing"] == SEVERAL
+
+
+@pytest.mark.parametrize(
+    ("box", "area", "asked"),
+    [
+        ([35, 35, 10, 10], 800, False),
+        ([28, 30, 40, 40], 800, False),  # within the margin
+        ([35, 35, 10, 10], None, False),
+        ([35, 35, 10, 10], 49, True),
+        ([60, 35, 20, 10], 800, True),  # most of it is outside
+        (None, 800, True),
+    ],
+)
+@pytest.mark.parametrize("category", ["car", "dog"])
+def test_an_object_whose_crop_shows_another_that_is_half_as_large_is_not_asked_about(
+    photographs: Photographs, category: str, box: list[float] | None, area: int | None, asked: bool
+) -> None:
+    photographs.object("mine", bbox=[30, 30, 40, 40], area=100)
+    photographs.part("mine", "door")
+    photographs.object("other", category=category, bbox=box, area=area)
+    photographs.image("another")
+    photographs.object("elsewhere", "another", bbox=[35, 35, 10, 10], area=800)
+    assert list(photographs.rows()) == (["mine"] if asked else [])
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from partonomy_data.questions import wording
 from partonomy_data.questions.blocks import Block
 from partonomy_data.questions.claims import Claim
 from partonomy_data.questions.nouns import plain
-from partonomy_data.questions.rows import MARGIN, Builder, generator_version, widened
+from partonomy_data.questions.regions import MARGIN, widened
+from partonomy_data.questions.rows import Builder, generator_version
 from partonomy_data.questions.settings import CONTRASTS, TWO_TURNS, TYPES
 from partonomy_data.questions.units import ObjectQuestion
 from schemas.tables import schema

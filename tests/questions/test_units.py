@@ -234,6 +234,20 @@ def test_a_group_across_categories_offers_them_and_is_balanced_before_the_parts_
     assert (question.first_balanced, question.second_balanced) == (True, False)
 
 
+def test_parts_after_the_object_are_balanced_in_a_group_of_one_category_alone() -> None:
+    for categories, fair in ((("car", "bus", "van"), False), (("car", "bus", "car"), False), (("car",) * 3, True)):
+        made = Shard()
+        made.add(categories, across=True)
+        context = context_of(categories=CATEGORIES, siblings={"car": ["bus", "van", "cow"]})
+        balanced = {block.question_type: block.balanced for block in made.blocks(context)}
+        assert balanced == {"identification": True, "part_to_whole": True, "whole_to_part": fair}
+
+
+def test_groups_of_one_category_each_that_are_asked_together_stay_balanced() -> None:
+    balanced = {block.question_type: block.balanced for block in shard("car", "bus", "van").blocks(context_of())}
+    assert balanced == {"identification": True, "part_to_whole": True, "whole_to_part": True}
+
+
 def test_a_group_across_categories_where_one_is_twice_is_not_balanced_and_offers_others() -> None:
     made = Shard()
     made.add(("car", "bus", "car"), across=True)

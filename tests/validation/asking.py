@@ -13,7 +13,7 @@ from tests.validation.staged import Row, block_of, questions
 
 def alone(folder: Path, wanted: Callable[[Row], bool] = lambda row: True, **values: Any) -> Row:
     """A question for training that is in no block, and has several parts to name."""
-    values = {"split": "train", "balanced": False, "question_type": "identification"} | values
+    values = {"split": "train", "block_id": None, "question_type": "identification"} | values
     return next(row for row in questions(folder, **values) if len(right_of(row)["parts"]) > 1 and wanted(row))
 
 

@@ -68,7 +68,7 @@ def _about(folder: Path, types: Collection[str], place: int, pair: str) -> set[s
 
 def _masks_of(folder: Path, wanted: Callable[[Row], bool]) -> Row:
     """The first row of `question_masks` of a question outside of any block that is as wanted."""
-    alone = names(list(questions(folder, balanced=False)))
+    alone = names(list(questions(folder, block_id=None)))
     rows = read(folder, "question_masks").to_pylist()
     return next(row for row in rows if row["question_id"] in alone and wanted(row))
 

@@ -48,6 +48,13 @@ def a_question_of_a_block_is_missing(folder: Path) -> Collection[str]:
     return names(rows[1:])
 
 
+@OF_BLOCKS.breaks("questions.balanced_after_the_object")
+def parts_after_the_object_of_a_mixed_block_are_balanced(folder: Path) -> Collection[str]:
+    rows = a_block(folder, question_type="whole_to_part", balanced=False)
+    edited(folder, "questions", "question_id", {name: {"balanced": True} for name in names(rows)})
+    return names(rows)
+
+
 @OF_BLOCKS.breaks("questions.block_photographs_differ", "blocked")
 def two_questions_of_a_block_are_of_one_photograph(folder: Path) -> Collection[str]:
     rows = a_block(folder)
@@ -93,14 +100,17 @@ def the_first_choice_is_right_wherever_there_is_no_block(folder: Path) -> Collec
         own = row["correct_index"]
         return {"choices": [row["choices"][own], *row["choices"][:own], *row["choices"][own + 1 :]], "correct_index": 0}
 
-    _rewritten(folder, write, balanced=False)
+    _rewritten(folder, write, block_id=None)
     kinds = Counter(len(row["choices"]) for row in questions(folder, balanced=False))
-    return {f"{k} choices, balanced false" for k, n in kinds.items() if n - n / k > 5 * (n / k * (1 - 1 / k)) ** 0.5}
+    first = Counter(len(row["choices"]) for row in questions(folder, balanced=False, correct_index=0))
+    return {
+        f"{k} choices, balanced false" for k, n in kinds.items() if first[k] - n / k > 5 * (n / k * (1 - 1 / k)) ** 0.5
+    }
 
 
 @OF_BLOCKS.breaks("version.objects_balanced")
 def an_object_question_is_said_to_be_balanced_and_is_not(folder: Path) -> Collection[str]:
-    rows = a_block(folder, question_type="whole_to_part", object_balanced=False)
+    rows = a_block(folder, question_type="whole_to_part", balanced=False, object_balanced=False)
     edited(folder, "questions", "question_id", {name: {"object_balanced": True} for name in names(rows)})
     offered = sorted(choice["object_category"] for choice in rows[0]["object_choices"])
     return {f"train whole_to_part: {', '.join(offered)}"}

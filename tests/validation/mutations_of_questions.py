@@ -164,6 +164,17 @@ def an_object_is_one_of_several_and_not_pointed_at(folder: Path) -> Collection[s
     return set_values(folder, alone(folder, referent="crop"), referent="unique", region=None)
 
 
+@OF_QUESTIONS.breaks("questions.crop_shows_one")
+def another_object_fills_the_crop(folder: Path) -> Collection[str]:
+    objects = read(folder, "objects").to_pylist()
+    area = {one["object_id"]: one["area"] or 0 for one in objects}
+    largest = {one["image_id"]: one["object_id"] for one in sorted(objects, key=lambda one: area[one["object_id"]])}
+    row = alone(folder, lambda one: largest[one["image_id"]] != one["object_id"], referent="crop", names_object=False)
+    image = first(folder, "images", image_id=row["image_id"])
+    region = [0.0, 0.0, float(image["width"]), float(image["height"])]
+    return set_values(folder, row, region=region)
+
+
 @OF_QUESTIONS.breaks("questions.region_holds_object")
 def a_region_is_outside_of_the_image(folder: Path) -> Collection[str]:
     row = alone(folder, referent="crop")
@@ -223,7 +234,7 @@ def a_question_is_asked_under_another_name_too(folder: Path) -> Collection[str]:
 def _two_of_one_object(folder: Path) -> tuple[Row, Row]:
     """Two questions for training about an object, in no block."""
     seen: dict[str, Row] = {}
-    for row in questions(folder, split="train", balanced=False):
+    for row in questions(folder, split="train", block_id=None):
         if row["object_id"] in seen:
             return seen[row["object_id"]], row
         seen[row["object_id"]] = row

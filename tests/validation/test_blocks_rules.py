@@ -61,7 +61,7 @@ def _turned(choices: list[Row]) -> list[Row]:
     ],
 )
 def test_a_block_whose_questions_differ_in_anything_but_what_is_right(staged: Staged, column: str, change: Any) -> None:
-    rows = a_block(staged.folder, question_type="whole_to_part")
+    rows = a_block(staged.folder, question_type="part_to_whole")
     set_values(staged.folder, rows[0], **{column: change(rows[0][column])})
     assert found(staged)["block_is_alike"] == names(rows)
 
@@ -101,11 +101,11 @@ def test_a_photograph_with_questions_of_no_group_too(staged: Staged) -> None:
 
 
 def test_for_training_a_photograph_may_be_asked_anything(staged: Staged) -> None:
-    row = next(questions(staged.folder, split="train", balanced=False))
+    row = next(questions(staged.folder, split="train", block_id=None))
     edited(staged.folder, "questions", "question_id", {row["question_id"]: {"names_object": not row["names_object"]}})
-    two = [
-        one for one in questions(staged.folder, split="train", balanced=False) if one["image_id"] != row["image_id"]
-    ][:1]
+    two = [one for one in questions(staged.folder, split="train", block_id=None) if one["image_id"] != row["image_id"]][
+        :1
+    ]
     split = first(staged.folder, "splits", image_id=row["image_id"])
     damaged(
         staged.folder,

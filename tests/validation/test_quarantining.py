@@ -28,7 +28,7 @@ def staged(once: Once, tmp_path: Path) -> Staged:
 
 def alone(staged: Staged, n: int = 1) -> list[Row]:
     """Questions in no block."""
-    return [row for row, _ in zip(questions(staged.folder, balanced=False), range(n), strict=False)]
+    return [row for row, _ in zip(questions(staged.folder, block_id=None), range(n), strict=False)]
 
 
 def breaking(rule: str, rows: list[Row], reason: str | None = "it is wrong") -> Outcome:
@@ -74,8 +74,8 @@ def test_a_block_leaves_as_a_whole(staged: Staged) -> None:
 def test_the_blocks_of_a_unit_that_ask_the_same_leave_together_and_no_others(staged: Staged) -> None:
     """Groups of sibling categories share an object question: one of them less, and it can be answered blind."""
     group, other = _as_a_unit(staged)
-    same = [row for row in group + other if row["question_type"] == "whole_to_part"]
-    moved(staged, breaking("choices_differ", [next(row for row in group if row["question_type"] == "whole_to_part")]))
+    same = [row for row in group + other if row["question_type"] == "part_to_whole"]
+    moved(staged, breaking("choices_differ", [next(row for row in group if row["question_type"] == "part_to_whole")]))
     assert in_quarantine(staged).keys() == names(same)
     assert len({row["block_id"] for row in same}) == 2
     assert names(group + other) - names(same) <= names(list(questions(staged.folder)))
@@ -83,10 +83,10 @@ def test_the_blocks_of_a_unit_that_ask_the_same_leave_together_and_no_others(sta
 
 def _as_a_unit(staged: Staged) -> tuple[list[Row], list[Row]]:
     """The questions of two groups, which get ids as those that are asked together have."""
-    first = next(questions(staged.folder, balanced=True, split="train", question_type="whole_to_part"))
+    first = next(questions(staged.folder, balanced=True, split="train", question_type="part_to_whole"))
     second = next(
         row
-        for row in questions(staged.folder, balanced=True, split="train", question_type="whole_to_part")
+        for row in questions(staged.folder, balanced=True, split="train", question_type="part_to_whole")
         if row["group_id"] != first["group_id"]
     )
     unit, other = first["question_id"][:16], second["question_id"][:16]
@@ -121,7 +121,7 @@ def block_of_rows(rows: list[Row], row: Row) -> list[Row]:
 
 
 def test_a_row_of_quarantine_holds_the_whole_question(staged: Staged) -> None:
-    row = next(questions(staged.folder, balanced=True, question_type="whole_to_part"))
+    row = next(questions(staged.folder, balanced=True, question_type="part_to_whole"))
     moved(staged, breaking("choices_differ", [row]))
     told = in_quarantine(staged)[row["question_id"]]
     kept = json.loads(told["row"])

@@ -78,6 +78,7 @@ def assemble(encoder: Encoder, where: str, known: Known | None = None) -> AuditT
         names_object=column["names_object"],
         category=np.where(column["names_object"], true, -1).astype(np.int32),
         **_categories_named(encoder, names["category"][1], order),
+        shape=_shape(column, known),
         metadata=_metadata(column, known),
         parts=names["part"][0],
         categories=names["category"][0],
@@ -201,6 +202,23 @@ def _metadata(column: dict[str, Any], known: Known | None) -> Metadata:
         log_pixels = np.log(pixels)
     truncated = np.where(has_object & has_image, cut, np.nan)
     return Metadata(*(values.astype(np.float32) for values in (log_area, truncated, log_region, log_pixels)))
+
+
+def _shape(column: dict[str, Any], known: Known | None) -> Any:
+    """float32 (n, 9): see `Questions.shape`; what needs the photograph's size is 0 where that is unknown."""
+    box = column.pop("region").astype(np.float64)
+    (x, y), (w, h) = box[:, :2].T, np.maximum(box[:, 2:], 1).T
+    shape = np.zeros((len(box), 9))
+    shape[:, 0], shape[:, 1] = np.log(w / h), np.log(w * h)
+    if known is not None and len(known.size):
+        place, there = _place(column["image_id"], known.image_hash)
+        across, down = known.size[place].T.astype(np.float64)
+        shape[:, 2:4] = np.stack([(x + w / 2) / across, (y + h / 2) / down], axis=1)
+        shape[:, 4] = np.log(w * h / (across * down))
+        shape[:, 5:] = np.stack([x <= 1, y <= 1, x + w >= across - 1, y + h >= down - 1], axis=1)
+        shape[~there, 2:] = 0
+    shape[~np.isfinite(box).all(axis=1)] = np.nan
+    return shape.astype(np.float32)
 
 
 def _photographs(image: Hashes, known: Known | None) -> Hashes:

@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from partonomy_data.questions.audit import crossfit, features, learned, linking, object_cues
+from partonomy_data.questions.audit import crossfit, features, first_turns, learned, linking, object_cues, shapes
 from partonomy_data.questions.audit.credit import Ties, ties
 from partonomy_data.questions.audit.features import Knowledge
 from partonomy_data.questions.audit.object_cues import ObjectKnowledge
+from partonomy_data.questions.audit.report import SHAPES
 from partonomy_data.questions.audit.sets import sets_of
 from partonomy_data.questions.audit.settings import AuditSettings
 from partonomy_data.questions.audit.table import AuditTable, Bools, Floats, Ints, Questions, chunks
@@ -34,8 +35,10 @@ PART_ATTACKERS: Final = (
     "size_parts",
     "size_order",
     "linking",
+    "first_turn",
     "learned",
     "learned_linked",
+    "shape",
 )
 #: Attackers on the choices of objects in two-turn types.
 OBJECT_ATTACKERS: Final = (
@@ -44,7 +47,9 @@ OBJECT_ATTACKERS: Final = (
     "object_similarity",
     "object_parts",
     "object_linking",
+    "object_first_turn",
     "object_learned",
+    "object_shape",
 )
 
 
@@ -74,11 +79,17 @@ def _attack(table: AuditTable, settings: AuditSettings) -> Attacks:
     if not table.questions.metadata.known:
         notes.append("size_count, size_parts and size_order were not run: the objects' sizes are not known here")
     parts, agreement = _by_rule(table, known)
-    parts["position"] = _position(table, fold)
+    parts |= _told(table, fold)
+    seen = bool(np.isfinite(table.questions.shape).any())
+    if seen:
+        parts["shape"] = _ties(shapes.parts(table, fold), table)
     parts |= _trained(table, settings, known, trained_fold, agreement, notes)
     objects: dict[str, Ties] = {}
     if int(table.questions.object_count.max(initial=0)):
         objects = _objects(table, settings, fold, trained_fold, notes)
+        if seen:
+            asked, right = table.questions.object_choice >= 0, np.maximum(table.answers.object_correct, 0)
+            objects["object_shape"] = np.where(asked.any(axis=1), ties(shapes.objects(table, fold), asked, right), 0)
     return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, objects, tuple(notes))
 
 
@@ -86,7 +97,7 @@ def attack_by_rule(table: AuditTable, settings: AuditSettings) -> Attacks:
     """The attackers on the choices of parts that need no training, on all questions; scikit-learn isn't needed."""
     fold = crossfit.folds(table, settings.folds, settings.seed)
     parts, _ = _by_rule(table, features.gather(table.questions, table.answers, fold))
-    parts["position"] = _position(table, fold)
+    parts |= _told(table, fold)
     return Attacks({name: parts[name] for name in PART_ATTACKERS if name in parts}, {}, ())
 
 
@@ -118,7 +129,7 @@ def _by_rule(table: AuditTable, known: Knowledge) -> tuple[dict[str, Ties], Scor
     return won, agreement
 
 
-def _ties(scores: Scores, table: AuditTable) -> Ties:
+def _ties(scores: Scores | Floats, table: AuditTable) -> Ties:
     """`ties` on all questions, a part of them at a time."""
     pieces = [
         ties(scores[start:stop], table.questions.valid[start:stop], table.answers.correct[start:stop])
@@ -179,6 +190,14 @@ def _single_width(questions: Questions, known: Knowledge) -> int:
     return int(features.single(piece, sets, known, 0, features.rule_scores(piece, sets, known, 0)).shape[2])
 
 
+def _told(table: AuditTable, fold: Ints) -> dict[str, Ties]:
+    """How the attackers fared that go by the best position, and by the true answer to the first of two turns."""
+    found = {"position": _position(table, fold)}
+    if first_turns.object_told(table.questions).any():
+        found["first_turn"] = _ties(first_turns.parts(table, fold), table)
+    return found
+
+
 def _position(table: AuditTable, fold: Ints) -> Ties:
     questions = table.questions
     stratum = crossfit.distinct(questions.type, questions.source, questions.count)
@@ -193,11 +212,14 @@ def _objects(
     known = object_cues.gather(questions, table.answers, fold)
     asked = questions.object_count > 0
     ranges = chunks(questions)
-    won = {name: np.zeros(len(questions), np.uint8) for name in OBJECT_ATTACKERS}
+    won = {name: np.zeros(len(questions), np.uint8) for name in OBJECT_ATTACKERS if name not in SHAPES}
     for start, stop in ranges:
         rows = asked[start:stop]
         valid = questions.object_choice[start:stop] >= 0
-        for name, values in object_cues.scores(questions.slice(start, stop), known, start).items():
+        piece = questions.slice(start, stop)
+        found = object_cues.scores(piece, known, start)
+        found["object_first_turn"] = first_turns.objects(piece, table.answers.slice(start, stop), known, start)
+        for name, values in found.items():
             won[name][start:stop][rows] = ties(values[rows], valid[rows], correct[start:stop][rows])
     of_chunk = _object_features(questions, known)
     chosen = learned.sample(table, asked, settings.train_questions, settings.seed)

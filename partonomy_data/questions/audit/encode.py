@@ -43,6 +43,7 @@ PLAIN: Final = pa.schema(
         ("correct_object_index", pa.int64()),
         ("object_balanced", pa.bool_()),
         ("region_area", pa.float32()),
+        ("region", pa.list_(pa.float32(), 4)),
     ]
 )
 
@@ -146,6 +147,8 @@ class Encoder:
         columns["correct"] = np.asarray(batch["correct_index"])
         columns["object_correct"] = np.asarray(batch["correct_object_index"].fill_null(-1))
         columns["declared"] = np.asarray(batch["chance"].fill_null(float("nan")))
+        boxes = pc.fill_null(batch["region"], pa.scalar([float("nan")] * 4, batch["region"].type))
+        columns["region"] = np.asarray(boxes.flatten()).reshape(-1, 4)
         columns["region_area"] = np.asarray(batch["region_area"].fill_null(float("nan")))
         self.pieces.append(
             Piece(

@@ -111,6 +111,11 @@ def _similarity(bits: Hashes, valid: Bools) -> Floats:
 
 def _fit(questions: Questions, known: ObjectKnowledge, start: int) -> Floats:
     """Log-likelihood that a candidate's parts are those of some choice of the part question."""
+    return fit_of(questions, known, start, None)
+
+
+def fit_of(questions: Questions, known: ObjectKnowledge, start: int, told: Ints | None) -> Floats:
+    """(q, L): log-likelihood that a candidate's parts are those of the choice `told` (q,); of some choice where it is None."""
     q, width = len(questions), questions.width
     candidates = questions.object_choice.shape[1]
     choice, part = questions.mentions()
@@ -125,6 +130,9 @@ def _fit(questions: Questions, known: ObjectKnowledge, start: int) -> Floats:
         odds = np.bincount(choice, np.log(rate) - np.log1p(-rate), q * width).reshape(q, width)
         missing = np.log1p(-known.parts.rate(category[offered_row], offered_part, fold[offered_row]))
         none = np.bincount(offered_row, missing, q)
+        if told is not None:
+            out[:, place] = none + odds[np.arange(q), told]
+            continue
         best = np.where(questions.valid, odds, -np.inf).max(axis=1)
         spread = np.log(np.where(questions.valid, np.exp(odds - best[:, None]), 0.0).sum(axis=1))
         out[:, place] = none + best + spread

@@ -106,6 +106,7 @@ def _plain(batch: pa.RecordBatch, path: Path) -> pa.RecordBatch:
         columns["object_choices"] = _field(batch["object_choices"], "object_category")
     if "region" in batch.schema.names:
         columns["region_area"] = _area(batch["region"])
+        columns["region"] = batch["region"]
     return plain(columns, rows)
 
 

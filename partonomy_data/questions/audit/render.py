@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from partonomy_data.questions.audit.attack import OBJECT_ATTACKERS, PART_ATTACKERS
-from partonomy_data.questions.audit.report import Report, Row
+from partonomy_data.questions.audit.report import SHAPES, Report, Row
 from partonomy_data.store import files
 
 _ORDER: Final = (
@@ -74,7 +74,7 @@ def compact(report: Report, name: str = "all") -> str:
 
 def verdict(report: Report, name: str = "all") -> str:
     """One sentence: whether any attacker is beyond chance in the slice, and which is the furthest."""
-    rows = [row for row in report.rows if row.slice == name]
+    rows = [row for row in report.rows if row.slice == name and row.attacker not in SHAPES]
     if not rows:
         return f"{name}: no questions"
     beyond = report.beyond(name)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from partonomy_data.questions.audit.settings import AuditSettings
+
+#: Attackers that go by the shape of what is shown: they are reported, and decide nothing.
+SHAPES: Final = frozenset({"shape", "object_shape"})
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,5 +145,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     )
 
     def beyond(self, name: str = "all") -> list[Row]:
-        """The rows of the slice `name` that are not within chance."""
-        return [row for row in self.rows if row.slice == name and not row.within_chance]
+        """The rows of the slice `name` that are not within chance, but for attackers that go by the shape of what is shown."""
+        return [row for row in self.rows if row.slice == name and not row.within_chance and row.attacker not in SHAPES]

@@ -76,6 +76,9 @@ class Questions:
     object_choice: Codes
     """(n, L): category of each object choice; -1 beyond the last."""
     metadata: Metadata
+    shape: NDArray[np.float32]
+    """(n, f): of the region log(w / h) and log(w * h), its middle as shares of the photograph's sides, log of its share of
+    the area, and which of left, top, right and bottom are cut off; nan without a region."""
     parts: tuple[str, ...]
     categories: tuple[str, ...]
     sources: tuple[str, ...]

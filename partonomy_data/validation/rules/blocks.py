@@ -8,6 +8,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from partonomy_data.questions.settings import OBJECT_FIRST
 from partonomy_data.validation.subject import Subject, read_parquet
 
 _ALIKE: Final = (
@@ -55,6 +56,11 @@ OF_QUESTIONS: Final = {
     "block_photographs_differ": """SELECT question_id AS row, 'block ' || block_id AS reason FROM questions SEMI JOIN (
             SELECT block_id FROM questions JOIN splits USING (image_id) WHERE block_id IS NOT NULL
             GROUP BY block_id HAVING count(DISTINCT cluster) < count(*)) USING (block_id)""",
+    "balanced_after_the_object": f"""SELECT question_id AS row, 'block ' || block_id || ': ' || n
+            || ' object categories, balanced ' || balanced AS reason FROM questions JOIN (
+            SELECT block_id, count(DISTINCT object_choices[correct_object_index + 1].object_category) AS n FROM questions
+            WHERE question_type = '{OBJECT_FIRST}' AND block_id IS NOT NULL GROUP BY block_id) USING (block_id)
+        WHERE balanced <> (n <= 1)""",
     "one_object_of_photograph": _ONE_OF_PHOTOGRAPH.format(what="object_id", called="objects"),
     "one_group_of_photograph": _ONE_OF_PHOTOGRAPH.format(what="coalesce(group_id, '')", called="groups"),
     "named_always_or_never": _ONE_OF_PHOTOGRAPH.format(what="names_object", called="manners of asking"),

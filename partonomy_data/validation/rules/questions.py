@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from partonomy_data.questions.admission import ordinary_words
 from partonomy_data.questions.nouns import plain
-from partonomy_data.questions.settings import TWO_TURNS
+from partonomy_data.questions.settings import OBJECT_FIRST, TWO_TURNS
 from partonomy_data.questions.wording import PLACES
 from partonomy_data.validation.rules import answers, blocks, said
 from partonomy_data.validation.subject import Subject
@@ -58,8 +58,9 @@ _OF_ROW: Final[Mapping[str, str]] = {
         OR len(list_filter(c.edits, lambda e: e.op NOT IN ('add', 'delete', 'replace')
             OR (e.op = 'replace') <> (e.replacement IS NOT NULL))) > 0)) = 0""",
     "chance_is_of_choices": "len(choices) BETWEEN 2 AND 9 AND abs(chance - 1.0 / len(choices)) < 1e-6",
-    "balanced_is_in_a_block": """balanced = (block_id IS NOT NULL) AND balanced = (group_id IS NOT NULL)
-        AND (balanced OR split = 'train')""",
+    "balanced_is_in_a_block": f"""(block_id IS NOT NULL) = (group_id IS NOT NULL)
+        AND (NOT balanced OR block_id IS NOT NULL) AND (block_id IS NOT NULL OR split = 'train')
+        AND (balanced OR block_id IS NULL OR question_type = '{OBJECT_FIRST}')""",
     "contrasts_fit_type": f"""len(contrast_categories) = {_CONTRASTS}
         AND len(list_distinct(contrast_categories)) = len(contrast_categories)""",
     "two_turns_fit_type": f"""(question_type IN {_TWO_TURNS}) = (object_question IS NOT NULL)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from partonomy_data.questions.claims import CONFIDENT
 from partonomy_data.questions.nouns import plain
+from partonomy_data.questions.regions import AS_LARGE, INSIDE
 from partonomy_data.questions.wording import PLACES
 from partonomy_data.store.catalog import quoted
 from partonomy_data.validation.rules.common import found
@@ -44,6 +45,20 @@ def contrast_is_another_kind(subject: Subject) -> pa.Table:
             FROM questions JOIN objects USING (object_id) WHERE len(contrast_categories) > 0) q
         LEFT JOIN alike_kinds a ON a.one = own AND a.other = q.other WHERE own = q.other OR a.one IS NOT NULL"""
     )
+
+
+_LOW: Final = "greatest(b.bbox[{0}]::DOUBLE, region[{0}])"
+_HIGH: Final = "least(b.bbox[{0}]::DOUBLE + b.bbox[{1}], region[{0}]::DOUBLE + region[{1}])"
+_COMMON: Final = " * ".join(f"greatest(0, {_HIGH.format(x, w)} - {_LOW.format(x)})" for x, w in ((1, 3), (2, 4)))
+_AREA: Final = "coalesce({0}.area, {0}.bbox[3]::DOUBLE * {0}.bbox[4])"
+#: Where a crop points at an object, no other that is half as large and mostly inside could be meant.
+_CROP_SHOWS_ONE: Final = f"""SELECT question_id AS row,
+        'its crop shows ' || min(b.object_id || ', a ' || b.object_category) AS reason
+    FROM questions q JOIN objects o USING (object_id)
+    JOIN objects b ON b.image_id = o.image_id AND b.object_id <> o.object_id
+    WHERE q.referent = 'crop' AND (NOT q.names_object OR b.object_category = o.object_category)
+    AND b.bbox[3] * b.bbox[4] > 0 AND {_AREA.format("b")} >= {AS_LARGE} * {_AREA.format("o")}
+    AND {_COMMON} >= {INSIDE} * b.bbox[3]::DOUBLE * b.bbox[4] GROUP BY question_id"""
 
 
 def unique_is_alone(subject: Subject) -> pa.Table:
@@ -123,6 +138,7 @@ CHECKS: Final = {
     "choices_mean_different_parts": _SAME,
     "contrast_is_another_kind": contrast_is_another_kind,
     "unique_is_alone": unique_is_alone,
+    "crop_shows_one": _CROP_SHOWS_ONE,
     "categories_are_named": categories_are_named,
     "phrases_are_spelled": """SELECT m.question_id AS row, m.part_category || ' is called ' || m.phrase AS reason
         FROM question_masks m JOIN (

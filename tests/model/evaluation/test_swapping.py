@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from model.evaluation import candidates, swapping
@@ -82,6 +83,19 @@ def test_who_only_reads_stays_and_its_rows_can_be_queried(own_store: Path, monke
         assert store.sql(sql).fetchall() == [(1.0, found["swap_same"]["n"])]
         types = store.sql("SELECT count(DISTINCT question_type) FROM evaluations WHERE model_id = 'reading'").fetchall()
         assert types[0][0] > 2
+
+
+def test_where_the_true_object_is_told_the_sister_has_the_same() -> None:
+    with duckdb.connect() as store:
+        store.sql("""CREATE TABLE questions AS SELECT question_id, question_type, block_id, 'val' AS split, true AS balanced,
+            CASE WHEN told IS NOT NULL THEN [{object_category: 'bus'}, {object_category: told}] END AS object_choices,
+            CASE WHEN told IS NOT NULL THEN 1 END AS correct_object_index
+            FROM (VALUES ('a', 'whole_to_part', 'mixed', 'car'), ('b', 'whole_to_part', 'mixed', 'van'),
+                ('c', 'whole_to_part', 'cars', 'car'), ('d', 'whole_to_part', 'cars', 'car'),
+                ('e', 'part_to_whole', 'parts first', 'car'), ('f', 'part_to_whole', 'parts first', 'van'),
+                ('g', 'identification', 'one turn', NULL)) AS t(question_id, question_type, block_id, told)""")
+        found = store.execute(swapping._BLOCKS, {"split": "val"}).fetchall()
+    assert [name for name, _ in found] == ["c", "d", "g", "e", "f"]
 
 
 def test_what_looks_at_nothing_or_cannot_be_asked_is_refused(own_store: Path) -> None:
