@@ -106,7 +106,7 @@ def template(original: Original, question: str, answer: str, barred: Collection[
     if re.search(r"[{}]", question + answer):
         raise Inadmissible("curly braces belong into neither the question nor the answer")
     lists = original.lists()
-    made = Wording(_in_slots(question, original.kept), _in_slot(answer, lists))
+    made = Wording(in_slots(question, original.kept), _in_slot(answer, lists))
     if same_text(question) == same_text(original.question):
         raise Inadmissible("the question is the same as before; say it in other words")
     found = flaw(original.question_type, made.question, made.answer, barred) or next(_additions(made), None)
@@ -115,8 +115,11 @@ def template(original: Original, question: str, answer: str, barred: Collection[
     return made
 
 
-def _in_slots(text: str, kept: Mapping[str, str]) -> str:
-    """The question with its slots again. The object is looked for first, as another's name may be a word of it."""
+def in_slots(text: str, kept: Mapping[str, str]) -> str:
+    """The question with its slots again. The object is looked for first, as another's name may be a word of it.
+
+    `kept` is what stands in each slot. Raises Inadmissible where one of them isn't there exactly once.
+    """
     pieces = [text]
     for slot, value in sorted(kept.items(), key=lambda one: (one[0] != "object", -len(one[1]), one)):
         found = [(i, at) for i in range(0, len(pieces), 2) for at in _places(value, pieces[i])]
