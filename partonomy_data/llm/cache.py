@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import math
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -52,6 +53,8 @@ CREATE TABLE IF NOT EXISTS places (
 CREATE TABLE IF NOT EXISTS items (
     item TEXT PRIMARY KEY, state TEXT NOT NULL, value BLOB, reason TEXT, call_id TEXT NOT NULL) WITHOUT ROWID;
 """
+#: The calls that hold any of the items in the table `wanted`.
+_HOLDING: Final = "SELECT DISTINCT call_id FROM places WHERE item IN wanted"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +82,17 @@ class Booked(msgspec.Struct, frozen=True):
     created_at: datetime
     status: str
     """`received` until it is judged; then `admitted`, `partly admitted` or `refused`. `failed` if no answer came."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What came of some items, and of all calls that hold any of them."""
+
+    answered: int
+    refused: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
 
 
 class AnswerStore:
@@ -283,25 +297,51 @@ class AnswerStore:
             )
             return gone.rowcount
 
-    def calls_of(self, keys: Sequence[str]) -> list[str]:
+    def calls_of(self, keys: Iterable[str]) -> list[str]:
         """The ids of all calls that hold any of the items, failed ones included, sorted."""
+        with self._wanting(keys):
+            return [call_id for (call_id,) in self._db.execute(f"{_HOLDING} ORDER BY call_id").fetchall()]
+
+    def account(self, keys: Iterable[str]) -> Account:
+        """What came of the items, and what all calls that hold any of them came to."""
+        with self._wanting(keys):
+            states = dict(
+                self._db.execute("SELECT state, count(*) FROM items WHERE item IN wanted GROUP BY state").fetchall()
+            )
+            n, sent, got = self._db.execute(
+                "SELECT count(*), sum(json_extract(CAST(reply AS TEXT), '$.prompt_tokens')),"
+                f" sum(json_extract(CAST(reply AS TEXT), '$.completion_tokens')) FROM calls WHERE call_id IN ({_HOLDING})"
+            ).fetchone()
+            costs = self._db.execute(f"SELECT cost_usd FROM calls WHERE cost_usd NOTNULL AND call_id IN ({_HOLDING})")
+            # Exact: the same in whatever order the calls are gone through.
+            cost = math.fsum(one for (one,) in costs)
+        return Account(states.get("answered", 0), states.get("refused", 0), n, sent or 0, got or 0, cost)
+
+    @contextmanager
+    def _wanting(self, keys: Iterable[str]) -> Iterator[None]:
+        """Within the block, the items are in the table `wanted`."""
         # An index of the places would be written to at random, page by page, with each booking; this is asked once a build.
         with self._reading():
             self._db.execute("CREATE TEMP TABLE wanted (item TEXT PRIMARY KEY) WITHOUT ROWID")
             try:
                 self._db.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((key,) for key in keys))
-                query = "SELECT DISTINCT call_id FROM places WHERE item IN wanted ORDER BY call_id"
-                return [call_id for (call_id,) in self._db.execute(query).fetchall()]
+                yield
             finally:
                 self._db.execute("DROP TABLE wanted")
 
-    def table(self, call_ids: Collection[str]) -> pa.Table:
-        """Some calls as rows of the table `llm_calls`, by their ids. Raises KeyError for an unknown one.
+    def batches(self, call_ids: Collection[str]) -> Iterator[pa.RecordBatch]:
+        """Some calls as rows of the table `llm_calls`, by their ids, few at a time. Raises KeyError for an unknown one.
 
         The requests hold no key: none is ever in them.
         """
-        into = schema("llm_calls")
-        return pa.Table.from_pylist([_row(self.call(call_id)) for call_id in sorted(set(call_ids))], schema=into)
+        ids, into = sorted(set(call_ids)), schema("llm_calls")
+        for start in range(0, len(ids), _CHUNK):
+            rows = [_row(self.call(call_id)) for call_id in ids[start : start + _CHUNK]]
+            yield pa.RecordBatch.from_pylist(rows, schema=into)
+
+    def table(self, call_ids: Collection[str]) -> pa.Table:
+        """The same, all in one table."""
+        return pa.Table.from_batches(self.batches(call_ids), schema("llm_calls"))
 
     def _in(self, keys: Sequence[str], query: str) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(keys), _CHUNK):

@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from partonomy_data.errors import UsageError
 from partonomy_data.llm import packing
@@ -94,10 +93,9 @@ class Client:
         key_of = dict(zip((item.id for item in items), keys, strict=True))
         return self._outcomes(brief, key_of, known, failed, said)
 
-    def calls(self) -> pa.Table:
-        """All calls that hold anything that was asked for, as rows of the table `llm_calls`."""
-        keys = sorted(key for some in self._keys.values() for key in some)
-        return self._store.table(self._store.calls_of(keys))
+    def calls(self) -> Iterator[pa.RecordBatch]:
+        """All calls that hold anything that was asked for, as rows of the table `llm_calls`, few at a time."""
+        return self._store.batches(self._store.calls_of(key for some in self._keys.values() for key in some))
 
     def account(self) -> dict[str, Any]:
         """By purpose, how many items there were and how many were admitted, and what all of their calls came to.
@@ -106,20 +104,16 @@ class Client:
         """
         found: dict[str, Any] = {}
         for purpose, keys in self._keys.items():
-            known = self._store.lookup(sorted(keys))
-            calls = self._store.table(self._store.calls_of(sorted(keys)))
-            sums = {
-                name: pc.sum(calls[name]).as_py() or 0 for name in ("prompt_tokens", "completion_tokens", "cost_usd")
-            }
-            admitted = sum(entry.state == "answered" for entry in known.values())
-            refused = sum(entry.state == "refused" for entry in known.values())
+            one = self._store.account(keys)
             found[purpose] = {
                 "items": len(keys),
-                "admitted": admitted,
-                "refused": refused,
-                "by_rule": len(keys) - admitted,
-                "calls": len(calls),
-                **sums,
+                "admitted": one.answered,
+                "refused": one.refused,
+                "by_rule": len(keys) - one.answered,
+                "calls": one.calls,
+                "prompt_tokens": one.prompt_tokens,
+                "completion_tokens": one.completion_tokens,
+                "cost_usd": one.cost_usd or 0,
             }
         return found
 

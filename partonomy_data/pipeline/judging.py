@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,8 +134,8 @@ class Model:
         if self._client is None:
             return
         calls = self._client.calls()
-        if len(calls):
-            parquet.write(calls, staged / _CALLS, "llm_calls")
+        if (first := next(calls, None)) is not None:
+            parquet.write(chain([first], calls), staged / _CALLS, "llm_calls")
 
     def said(self) -> dict[str, Any] | None:
         """What the manifest says of it: what was asked for and admitted, and what all of its calls came to."""

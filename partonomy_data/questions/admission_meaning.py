@@ -9,7 +9,8 @@
     object                     what the object is
 
 Negations decide: a template for differences has one, and it goes with {unlike}; the others have none. What only says
-that the list is to be complete ("leaving none out", "and nothing else", "don't add any") isn't counted.
+that the list is to be complete ("leaving none out", "and nothing else", "don't add any") isn't counted. Nothing else may be
+left out, and the parts are those of the object, not of what is around it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,20 @@ _BOUNDS: Final = re.compile(
 _NEGATION: Final = re.compile(
     r"\b(not|cannot|never|no|none|nothing|neither|nor|lack|lacks|lacking|lacked|without|absent|missing|miss|misses"
     r"|except|excepting|excluding|exclude|unlike|differ|differs|differing|different|difference|differences|distinguish"
-    r"|distinguishes|distinguishing|apart|unshared|unique|exclusive|exclusively|hardly|barely|unmatched)\b|n't\b",
+    r"|distinguishes|distinguishing|apart|unshared|unique|exclusive|exclusively|hardly|barely|unmatched|fail|fails|failed"
+    r"|failing|failure|instead|rather than)\b|n't\b",
+    re.I,
+)
+# What asks to leave out what is asked for, unless it only bounds the list. Of comparisons it is what they leave aside.
+_LEFT_OUT: Final = re.compile(
+    r"\b(omit\w*|omission|skip\w*|forg[eo]t\w*|overlook\w*|exclud\w*|ignor\w*|disregard\w*|neglect\w*|drop\w*"
+    r"|(?:leav(?:e|es|ing)|left)\b(?! aside all that \{| out the rest)|set(?:ting)? aside|pass(?:ing)? over)",
+    re.I,
+)
+# Parts of something else, or beside the object.
+_ELSEWHERE: Final = re.compile(
+    r"\b(around|away|behind|beyond|outside|besides|nearby|surrounding|elsewhere|opposite)\b|\bparts? of (?!\{object\}|it\b)"
+    r"|\bparts?(?: \w+){0,2} (?:against|before|beside|by|from|near|off|over|past|to|under|unlike|with|without) \{object\}",
     re.I,
 )
 _COMMON: Final = re.compile(
@@ -103,6 +117,10 @@ def meaning_objection(question_type: str, question: str, answer: str) -> Iterato
     bare = _BOUNDS.sub(" ", question)
     if _UNSEEN.search(bare) or _UNSEEN.search(answer):
         yield "it must speak of parts that can be seen, not of those that can't"
+    if (left_out := _LEFT_OUT.search(bare) or _LEFT_OUT.search(answer)) is not None:
+        yield f"{left_out[0]!r} asks to leave out what is asked for; say only that nothing is to be left out"
+    if (elsewhere := _ELSEWHERE.search(question)) is not None:
+        yield f"it must ask for parts of the object, and no other: take away {elsewhere[0].strip()!r}"
     yield from _of_comparison(question_type, bare)
     yield from _of_answer(question_type, answer)
     if question_type not in (*TWO_TURNS, *CONTRASTS) and re.search(r"\bboth\b", question + answer, re.I):

@@ -21,33 +21,33 @@ from partonomy_data.questions.wording import listed
 _WORD: Final = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 _WORDS: Final = """
     able about accurate accurately across actually afterwards again ahead along although among any anything appear
-    appearing around away because been beforehand being belong belonging best beyond bit brief briefly bring careful
-    carefully catalog check checking closely closer come comparable compared comparison completeness comprehensive
-    comprehensively concentrate confine considered considering contain containing continue contrast contrasted
-    contrasting correspond corresponding covered depicted describing detail detailed detect detectable detected
-    determine directly discerning disclose discover displayed displaying distinct distinctly distinguishable
-    distinguished during each easily easy either entirely entirety enumerating equally especially evident evidently
-    exact examination examine examined examining excluded exhaustive exhaustively exist existing expect expected
-    fail fails feel final finally finding finish focused focusing forget forgetting forth found free furnish further
-    generally gently get getting given giving glance glancing goes going gone good happen having hello help hey hi
-    how however identifiable identified identifying imagining included including indeed indicate indicated
-    indicating inspect inspecting inspection instead inventory itemize itemizing keeping kindly know known later let
-    let's like liked limit limited limiting listed listing locate located locating looked looks made making manage
-    marked marking mean meaning meant mentioned mentioning merely mindful moment more moreover move moving my need
-    needed nevertheless nor noted notice noticeable noticed noticing noting observable observation observe observed
-    observing obvious obviously occur occurring offer okay omission omitted omitting once onto ordinarily otherwise
-    outright overall overlook overlooked overlooking own particular particularly perceive perceived perceptible
-    photo photograph picked picking pinpoint pinpointing plain plainly pointed pointing politely possess possessed
-    possessing precise precisely present presented presenting proceed provided providing put quickly quite rather
-    ready really recite recognize recognized recognizing recount refer regard regarding remain remaining remember
-    reported reporting requested required respect restrict restricted restricting reveal revealed revealing same saw
-    saying scan scanning scene scrutinize scrutinizing search searching seeing seeking seem separate separately
-    shortly showing shown similar similarly simple simply skip skipped skipping slowly solely some sort speak
-    specified specifying spot spotted spotting stated stating still strictly study studying sure surely survey
-    surveying telling than thanks thing things thinking thorough thoroughly thus time together total totally try
-    trying turning unambiguous unambiguously unmistakable unmistakably until use very viewable viewed viewing
-    visibly walk want wanted way welcome whatever whatsoever whenever whereas whether whichever whose why wish
-    wonder wondering words working yes yourself
+    appearing because been beforehand being belong belonging best bit brief briefly bring careful carefully catalog
+    check checking closely closer come comparable compared comparison completeness comprehensive comprehensively
+    concentrate confine considered considering contain containing continue contrast contrasted contrasting
+    correspond corresponding covered depicted describing detail detailed detect detectable detected determine
+    directly discerning disclose discover displayed displaying distinct distinctly distinguishable distinguished
+    during each easily easy either entirely entirety enumerating equally especially evident evidently exact
+    examination examine examined examining exhaustive exhaustively exist existing expect expected fail fails feel
+    final finally finding finish focused focusing forget forgetting forth found free furnish further generally
+    gently get getting given giving glance glancing goes going gone good happen having hello help hey hi how however
+    identifiable identified identifying imagining included including indeed indicate indicated indicating inspect
+    inspecting inspection instead inventory itemize itemizing keeping kindly know known later let let's like liked
+    limit limited limiting listed listing locate located locating looked looks made making manage marked marking
+    mean meaning meant mentioned mentioning merely mindful moment more moreover move moving my need needed
+    nevertheless nor noted notice noticeable noticed noticing noting observable observation observe observed
+    observing obvious obviously occur occurring offer okay omission omitting once onto ordinarily otherwise outright
+    overall overlook overlooking own particular particularly perceive perceived perceptible photo photograph picked
+    picking pinpoint pinpointing plain plainly pointed pointing politely possess possessed possessing precise
+    precisely present presented presenting proceed provided providing put quickly quite rather ready really recite
+    recognize recognized recognizing recount refer regard regarding remain remaining remember reported reporting
+    requested required respect restrict restricted restricting reveal revealed revealing same saw saying scan
+    scanning scene scrutinize scrutinizing search searching seeing seeking seem separate separately shortly showing
+    shown similar similarly simple simply skip skipping slowly solely some sort speak specified specifying spot
+    spotted spotting stated stating still strictly study studying sure surely survey surveying telling than thanks
+    thing things thinking thorough thoroughly thus time together total totally try trying turning unambiguous
+    unambiguously unmistakable unmistakably until use very viewable viewed viewing visibly walk want wanted way
+    welcome whatever whatsoever whenever whereas whether whichever whose why wish wonder wondering words working yes
+    yourself
 """
 #: Words that a paraphrase may say beside those of the standard templates. None names a thing that a picture could show.
 _FREE: Final = frozenset(_WORDS.split())
@@ -106,7 +106,7 @@ def template(original: Original, question: str, answer: str, barred: Collection[
     if re.search(r"[{}]", question + answer):
         raise Inadmissible("curly braces belong into neither the question nor the answer")
     lists = original.lists()
-    made = Wording(_in_slots(question, original.kept), _in_slot(answer, lists))
+    made = Wording(in_slots(question, original.kept), _in_slot(answer, lists))
     if same_text(question) == same_text(original.question):
         raise Inadmissible("the question is the same as before; say it in other words")
     found = flaw(original.question_type, made.question, made.answer, barred) or next(_additions(made), None)
@@ -115,8 +115,11 @@ def template(original: Original, question: str, answer: str, barred: Collection[
     return made
 
 
-def _in_slots(text: str, kept: Mapping[str, str]) -> str:
-    """The question with its slots again. The object is looked for first, as another's name may be a word of it."""
+def in_slots(text: str, kept: Mapping[str, str]) -> str:
+    """The question with its slots again. The object is looked for first, as another's name may be a word of it.
+
+    `kept` is what stands in each slot. Raises Inadmissible where one of them isn't there exactly once.
+    """
     pieces = [text]
     for slot, value in sorted(kept.items(), key=lambda one: (one[0] != "object", -len(one[1]), one)):
         found = [(i, at) for i in range(0, len(pieces), 2) for at in _places(value, pieces[i])]

@@ -84,7 +84,8 @@ _BY_PHOTOGRAPH: Final[Mapping[str, str]] = {
         contrast_is_another_kind unique_is_alone crop_shows_one region_holds_object split_is_of_photograph verified_by_evidence
         answer_is_visible answer_is_complete answer_agrees_with_part_graph contrast_parts_hold named_parts_have_masks
         phrases_are_spelled masks_are_all_instances one_object_of_photograph one_group_of_photograph
-        named_always_or_never asked_once""",
+        named_always_or_never asked_once region_is_the_objects worded_by_template object_worded_by_template
+        wrong_objects_are_wrong wrong_by_more_than_tiny_parts verified_choices_are_labeled""",
     "question_masks": "key_unique question_exists has_masks",
 }
 _OF_ANSWERS: Final = ("part_graph", "part_relations")
@@ -100,6 +101,8 @@ _BY_NAMES: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("questions", "choices_mean_different_parts"): ("part_relations",),
     ("questions", "contrast_is_another_kind"): _OF_KINDS,
     ("questions", "unique_is_alone"): _OF_KINDS,
+    ("questions", "wrong_objects_are_wrong"): _OF_KINDS,
+    ("questions", "wrong_by_more_than_tiny_parts"): _OF_ANSWERS,
     ("questions", "answer_is_visible"): _OF_ANSWERS,
     ("questions", "answer_is_complete"): _OF_ANSWERS,
     ("questions", "answer_agrees_with_part_graph"): _OF_ANSWERS,
@@ -143,6 +146,8 @@ _TOGETHER: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 #: Other rules of the reach `whole`, and all tables that they look at.
 _WHOLE: Final[Mapping[tuple[str, str], Iterable[str]]] = {
+    ("questions", "wording_known"): ("questions", "llm_calls"),
+    ("questions", "verified_contrasts_are_curated"): ("questions", "part_graph"),
     ("splits", "images_placed"): ("images", "splits"),
     ("splits", "held_out_is_unseen"): ("objects", "parts", "splits"),
     (VERSION, "positions_balanced"): ("questions",),

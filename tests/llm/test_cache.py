@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -406,3 +407,39 @@ for _ in range(5):
         assert {entry.state for entry in store.lookup([key(n) for n in range(8)]).values()} == {"answered"}
         by_request = {n: store.calls_of([key(n)]) for n in range(8)}
     assert all(len(calls) == 15 for calls in by_request.values())
+
+
+# What all calls came to
+
+
+def test_what_calls_came_to_is_what_their_rows_add_up_to(store: AnswerStore) -> None:
+    first = book(store, 0, (key(0), key(1)), cost_usd=0.1)
+    book(store, 1, (key(1), key(2)), cost_usd=0.2)
+    book(store, 2, (key(2),), outcome=Failure("no route to host"), cost_usd=None)
+    book(store, 3, (key(3),), cost_usd=0.7)
+    store.judge(first, "partly admitted", {key(0): answered(first), key(1): poor("refused", first)})
+    rows = store.table(store.calls_of([key(0), key(2)])).to_pylist()
+    came_to = store.account([key(0), key(1), key(2), key(9)])
+    assert (came_to.answered, came_to.refused, came_to.calls) == (1, 1, 3) == (1, 1, len(rows))
+    assert came_to.prompt_tokens == sum(row["prompt_tokens"] or 0 for row in rows) == 60
+    assert came_to.completion_tokens == sum(row["completion_tokens"] or 0 for row in rows) == 14
+    assert came_to.cost_usd == pytest.approx(0.3)
+    assert store.account([key(9)]) == cache.Account(0, 0, 0, 0, 0, 0.0)
+
+
+def test_calls_are_read_few_at_a_time(store: AnswerStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_CHUNK", 8)
+    long = "a" * 50_000
+    with store.together():
+        for n in range(200):
+            book(store, n, outcome=msgspec.structs.replace(REPLY, text=long))
+    keys = [key(n) for n in range(200)]
+    tracemalloc.start()
+    try:
+        n_rows = sum(batch.num_rows for batch in store.batches(store.calls_of(keys)))
+        came_to = store.account(keys)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert n_rows == came_to.calls == 200
+    assert peak < 20 * len(long)

@@ -230,6 +230,18 @@ def test_texts_are_the_same_but_for_case_and_signs(text: str, other: str, alike:
         ("contrast", GOOD[8][1].replace("also ", ""), "I would name {the_parts}.", "too: also"),
         ("contrast", GOOD[8][1], "Missing from the first, but shared with the second: {the_parts}.", "the former"),
         ("contrast", GOOD[8][1], "Both would have {the_parts}.", "other would have"),
+        # The opposite of what is asked, and parts of something else.
+        ("identification", "Omit all clearly visible parts of {object}, and only those.", SEE, "'Omit' asks to leave out"),
+        ("identification", "Leave aside every clearly visible part of {object}, and list nothing else.", SEE, "'Leave' asks"),
+        ("identification", "List exactly those parts of {object} that fail to be clearly visible.", SEE, "negation"),
+        ("identification", ASK, "Omitted: {the_parts}.", "'Omitted' asks"),
+        ("identification", ASK, "Overlooked: {the_parts}.", "'Overlooked' asks"),
+        ("identification", "List all the clearly visible parts around {object}, and only those.", SEE, "parts of the object"),
+        ("identification", "List every clearly visible part next to {object}, and only those.", SEE, "parts of the object"),
+        ("identification", "Begin at {object} and list all clearly visible parts of whatever stands there, only those.", SEE,
+         "take away 'parts of'"),
+        ("intersection", GOOD[5][1].replace("would share", "would also fail to have"), GOOD[5][2], "negation"),
+        ("difference", GOOD[7][1].replace("would lack", "would fail to lack"), GOOD[7][2], "say once"),
         ("part_to_whole", "Having named {object}, list every clearly visible part of it, and no others.",
          "{Its_parts} can be clearly seen.", "not named yet"),
         ("whole_to_part", "Before naming {object}, list every clearly visible part of it, and no others.",
@@ -243,6 +255,16 @@ def test_each_rule_refuses_what_it_is_for(kind: str, question: str, answer: str,
     found = objection(kind, question, answer, NAMES)
     assert found is not None
     assert re.search(reason, found), found
+
+
+@pytest.mark.parametrize(
+    "bound", ["omitting none", "skipping nothing", "without overlooking any", "leaving nothing out"]
+)
+def test_that_nothing_is_to_be_left_out_may_be_said(bound: str) -> None:
+    assert (
+        objection("identification", f"List all clearly visible parts of {{object}}, and only those, {bound}.", SEE, ())
+        is None
+    )
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,11 @@ ABSENT = f"Absent there: {LIST}."
         ("identification", f"Name every part of {PLANE} that can't be clearly seen, and nothing else.", SEE, "can be seen"),
         ("difference", LACK.replace("lack", "have"), ABSENT, "would not have"),
         ("difference", LACK, f"Both would have {LIST}.", "lacks|other would have"),
+        ("identification", f"List every part beyond the clearly visible parts of {PLANE}, and only those.", SEE, "'beyond'"),
+        ("identification", f"List all the clearly visible parts away from {PLANE}, and only those.", SEE, "parts of the object"),
+        ("identification", f"Leave aside every clearly visible part of {PLANE}, and list nothing else.", SEE, "'Leave' asks"),
+        ("identification", ASK, f"Skipped: {LIST}.", "'Skipped' asks"),
+        ("difference", LACK.replace("would lack", "would not fail to have"), ABSENT, "say once"),
         # The same again.
         ("identification", original().question, SEE, "same as before"),
         ("identification", original().question.replace(",", "").upper().replace(PLANE.upper(), PLANE), SEE, "same as before"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from tests.validation.asking import alone, compared_with, lists_of, right_of, set_values, written
+from partonomy_data.questions.settings import QuestionSettings
+from tests.validation.asking import alone, compared_with, lists_of, right_of, set_values, written, wrong_place
 from tests.validation.damage import called, damaged, doubling, first, read, setting
 from tests.validation.mutation import Mutations
 from tests.validation.staged import Row, keeping, names, questions
@@ -26,6 +28,35 @@ def the_correct_choice_leaves_out_a_part(folder: Path) -> Collection[str]:
     gone = lists[row["correct_index"]].pop(0)
     _unasked(folder, row, gone)
     return set_values(folder, row, **written(row, lists, row["correct_index"]))
+
+
+@OF_ANSWERS.breaks("questions.wrong_by_more_than_tiny_parts")
+def a_wrong_choice_is_the_answer_and_a_part_that_is_too_small(folder: Path) -> Collection[str]:
+    row, tiny = _with_a_tiny_part(folder)
+    return _adding(folder, row, tiny)
+
+
+@OF_ANSWERS.breaks("questions.verified_choices_are_labeled")
+def a_wrong_choice_of_a_verified_question_names_a_part_that_no_label_tells_of(folder: Path) -> Collection[str]:
+    return _adding(folder, alone(folder, evidence="verified"), "flux capacitor")
+
+
+def _adding(folder: Path, row: Row, part: str) -> set[str]:
+    """Makes a wrong choice of a question the answer and a part more."""
+    lists = lists_of(row)
+    lists[wrong_place(row)] = [*right_of(row)["parts"], part]
+    return set_values(folder, row, **written(row, lists, row["correct_index"]))
+
+
+def _with_a_tiny_part(folder: Path) -> tuple[Row, str]:
+    """A question in no block, and a part that its object shows by fewer pixels than are asked for."""
+    pixels: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in read(folder, "parts").to_pylist():
+        pixels[one["object_id"]][one["part_category"]] += one["area"]
+    tiny = {of: min(parts, key=lambda part: (parts[part], part)) for of, parts in pixels.items()}
+    small = {of for of, part in tiny.items() if pixels[of][part] < QuestionSettings().min_part_pixels}
+    row = alone(folder, object_id=small)
+    return row, tiny[row["object_id"]]
 
 
 @OF_ANSWERS.breaks("questions.answer_is_visible")

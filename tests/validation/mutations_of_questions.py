@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import pyarrow as pa
+
+from partonomy_data.questions import wording
+from partonomy_data.questions.nouns import indefinite
 from partonomy_data.store import parquet
 from tests.validation.asking import (
     alone,
@@ -19,7 +23,7 @@ from tests.validation.asking import (
 )
 from tests.validation.damage import damaged, doubling, dropping, first, read
 from tests.validation.mutation import Mutations
-from tests.validation.staged import Row, questions
+from tests.validation.staged import Row, names, questions
 
 OF_QUESTIONS = Mutations()
 
@@ -152,6 +156,56 @@ def a_question_compares_with_another_category_than_it_says(folder: Path) -> Coll
     return set_values(folder, row, question=text)
 
 
+@OF_QUESTIONS.breaks("questions.wording_known")
+def a_question_is_worded_by_no_template(folder: Path) -> Collection[str]:
+    return set_values(folder, alone(folder), wording="nonsense")
+
+
+@OF_QUESTIONS.breaks("questions.worded_by_template")
+def a_question_for_what_differs_asks_for_what_is_in_common(folder: Path) -> Collection[str]:
+    row = alone(folder, question_type="difference")
+    own, other = first(folder, "objects", object_id=row["object_id"])["object_category"], compared_with(row)
+    text, _ = wording.question("intersection", row["names_object"], own, [other], "", boxed=row["referent"] == "box")
+    return set_values(folder, row, question=text)
+
+
+@OF_QUESTIONS.breaks("questions.object_worded_by_template")
+def the_question_for_the_object_asks_for_its_parts(folder: Path) -> Collection[str]:
+    row = next(questions(folder, question_type="whole_to_part"))
+    return set_values(folder, row, object_question=row["question"])
+
+
+@OF_QUESTIONS.breaks("questions.wrong_objects_are_wrong")
+def a_wrong_object_is_shown_too(folder: Path) -> Collection[str]:
+    shown: dict[str, set[str]] = {}
+    for one in read(folder, "objects").to_pylist():
+        shown.setdefault(one["image_id"], set()).add(one["object_category"])
+    row = next(one for one in questions(folder, question_type="whole_to_part") if len(shown[one["image_id"]]) > 1)
+    right = row["object_choices"][row["correct_object_index"]]
+    other = min(shown[row["image_id"]] - {right["object_category"]})
+    text = right["text"].replace(indefinite(right["object_category"]), indefinite(other))
+    place = int(row["correct_object_index"] == 0)
+    offered = list(row["object_choices"])
+    offered[place] = {"text": text, "object_category": other, "is_correct": False}
+    return set_values(folder, row, object_choices=offered)
+
+
+@OF_QUESTIONS.breaks("questions.verified_contrasts_are_curated", "blocked")
+def the_parts_of_what_a_verified_question_compares_with_were_chosen_by_nobody(folder: Path) -> Collection[str]:
+    row = next(questions(folder, question_type="difference", evidence="verified"))
+
+    def uncurated(rows: pa.Table) -> pa.Table:
+        changed = [
+            one | ({"sources": ["pascal_part"]} if one["object_category"] == compared_with(row) else {})
+            for one in rows.to_pylist()
+        ]
+        return pa.Table.from_pylist(changed, rows.schema)
+
+    damaged(folder, "part_graph", uncurated)
+    verified = questions(folder, evidence="verified")
+    return names([one for one in verified if compared_with(row) in one["contrast_categories"]])
+
+
 @OF_QUESTIONS.breaks("questions.contrast_is_another_kind")
 def an_object_is_compared_with_its_own_kind(folder: Path) -> Collection[str]:
     row = alone(folder, question_type="difference")
@@ -179,6 +233,13 @@ def another_object_fills_the_crop(folder: Path) -> Collection[str]:
 def a_region_is_outside_of_the_image(folder: Path) -> Collection[str]:
     row = alone(folder, referent="crop")
     return set_values(folder, row, region=[-5.0, *row["region"][1:]])
+
+
+@OF_QUESTIONS.breaks("questions.region_is_the_objects")
+def a_region_is_the_whole_photograph(folder: Path) -> Collection[str]:
+    row = alone(folder, referent="crop")
+    image = first(folder, "images", image_id=row["image_id"])
+    return set_values(folder, row, region=[0.0, 0.0, float(image["width"]), float(image["height"])])
 
 
 @OF_QUESTIONS.breaks("questions.split_is_of_photograph")

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from partonomy_data.questions.claims import CONFIDENT
 from partonomy_data.questions.settings import QuestionSettings
+from partonomy_data.store.catalog import quoted
 from partonomy_data.validation.subject import Subject
 
 _TABLES: Final = """
@@ -85,6 +86,76 @@ def masks_are_all_instances(subject: Subject) -> pa.Table:
     )
 
 
+#: `offered`: the choices of questions of which one names a part that is annotated and too small to be asked for; `may` are
+#: these parts, and what they could be called. `omitting` leave out a visible part, `adding` name one that isn't there.
+_TINY: Final = """WITH related AS (
+        SELECT part_a AS one, part_b AS other FROM part_relations WHERE relation IN ('same', 'broader', 'narrower')
+        UNION SELECT part_b, part_a FROM part_relations WHERE relation IN ('same', 'broader', 'narrower')),
+    named AS (
+        SELECT question_id, object_id, unnest(list_distinct(flatten(list_transform(choices, lambda c: c.parts)))) AS part
+        FROM questions SEMI JOIN (SELECT object_id FROM instances WHERE NOT visible) USING (object_id)),
+    tiny AS (
+        SELECT question_id, part FROM named JOIN instances i ON i.object_id = named.object_id AND part_category = part
+        WHERE NOT visible),
+    may AS (SELECT question_id, part FROM tiny UNION SELECT question_id, other FROM tiny JOIN related ON one = part),
+    offered AS (
+        SELECT question_id, choices[correct_index + 1].parts AS answer, correct_index,
+            unnest(list_transform(choices, lambda c: c.parts)) AS parts, unnest(range(len(choices))) AS place
+        FROM questions SEMI JOIN tiny USING (question_id)),
+    wrong AS (SELECT * FROM offered WHERE place <> correct_index),
+    gone AS (
+        SELECT question_id, place, parts, unnest(list_filter(answer, lambda p: NOT list_contains(parts, p))) AS part
+        FROM wrong),
+    new AS (
+        SELECT question_id, place, answer, unnest(list_filter(parts, lambda p: NOT list_contains(answer, p))) AS part
+        FROM wrong),
+    omitting AS (
+        SELECT question_id, place FROM gone ANTI JOIN (
+            SELECT question_id, place, part FROM gone JOIN related ON one = part WHERE list_contains(parts, other))
+        USING (question_id, place, part)),
+    adding AS (
+        SELECT question_id, place FROM new ANTI JOIN (
+            SELECT question_id, place, part FROM new JOIN related ON one = part WHERE list_contains(answer, other))
+        USING (question_id, place, part) ANTI JOIN may USING (question_id, part))
+    SELECT question_id AS row, 'wrong by parts alone that are too small: ' || array_to_string(parts, ', ') AS reason
+    FROM wrong ANTI JOIN omitting USING (question_id, place) ANTI JOIN adding USING (question_id, place)"""
+
+#: Of each verified question, the wrong choices that name the whole answer, and parts of which no label says that they
+#: don't show.
+_UNLABELED: Final = """WITH more AS (
+        SELECT question_id, object_id, choices[correct_index + 1].parts AS answer, correct_index,
+            unnest(list_transform(choices, lambda c: c.parts)) AS parts, unnest(range(len(choices))) AS place
+        FROM questions WHERE evidence = 'verified'),
+    new AS (
+        SELECT question_id, object_id, place, parts,
+            unnest(list_filter(parts, lambda p: NOT list_contains(answer, p))) AS part
+        FROM more WHERE place <> correct_index AND list_has_all(parts, answer)),
+    lacking AS (
+        SELECT question_id, place FROM new
+        SEMI JOIN (SELECT object_id, part_category AS part FROM part_evidence WHERE status = 'absent') USING (object_id, part))
+    SELECT question_id AS row, 'no label says that it is wrong: ' || array_to_string(parts, ', ') AS reason
+    FROM new ANTI JOIN lacking USING (question_id, place)"""
+
+
+def wrong_by_more_than_tiny_parts(subject: Subject) -> pa.Table:
+    """A part that is annotated, and too small to be asked for, makes no choice wrong by itself."""
+    _prepare(subject)
+    return subject.found(_TINY)
+
+
+def verified_contrasts_are_curated(subject: Subject) -> pa.Table:
+    """What a verified question compares with has parts that a source's authors chose one by one."""
+    given = subject.manifest.get("config", {}).get("questions", {})
+    curated = ", ".join(quoted(one) for one in given.get("curated_sources", QuestionSettings().curated_sources))
+    return subject.found(
+        f"""SELECT question_id AS row, 'nobody chose the parts of a ' || other AS reason FROM (
+            SELECT question_id, unnest(contrast_categories) AS other FROM questions WHERE evidence = 'verified')
+        ANTI JOIN (
+            SELECT object_category AS other FROM part_graph WHERE list_has_any(sources, [{curated}]::VARCHAR[]))
+        USING (other)"""
+    )
+
+
 CHECKS: Final = {
     **{name: _fault(name) for name in ("answer_is_visible", "answer_is_complete", "answer_agrees_with_part_graph")},
     "named_parts_have_masks": """SELECT question_id AS row,
@@ -93,4 +164,7 @@ CHECKS: Final = {
         LEFT JOIN (SELECT question_id, list_sort(list(part_category)) AS parts FROM question_masks GROUP BY 1) m
         USING (question_id) WHERE m.parts IS DISTINCT FROM answer""",
     "masks_are_all_instances": masks_are_all_instances,
+    "wrong_by_more_than_tiny_parts": wrong_by_more_than_tiny_parts,
+    "verified_contrasts_are_curated": verified_contrasts_are_curated,
+    "verified_choices_are_labeled": _UNLABELED,
 }

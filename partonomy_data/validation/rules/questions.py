@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from partonomy_data.questions.admission import ordinary_words
 from partonomy_data.questions.nouns import plain
+from partonomy_data.questions.regions import MARGIN
 from partonomy_data.questions.settings import OBJECT_FIRST, TWO_TURNS
 from partonomy_data.questions.wording import PLACES
-from partonomy_data.validation.rules import answers, blocks, said
+from partonomy_data.validation.rules import answers, blocks, said, worded
 from partonomy_data.validation.subject import Subject
 
 _TYPES: Final = "('identification', 'intersection', 'difference', 'contrast', 'part_to_whole', 'whole_to_part')"
@@ -137,6 +138,22 @@ def object_is_not_named(subject: Subject) -> pa.Table:
     return found.filter(telling).select(["row", "reason"])
 
 
+#: A margin of each side's extent around the object's box, in whole pixels, within the photograph; a drawn box has none.
+_REGION: Final = f"""WITH boxes AS (
+        SELECT question_id, referent, region, list_transform(o.bbox::FLOAT[], lambda one: one::DOUBLE) AS b,
+            i.width AS across, i.height AS down
+        FROM questions q JOIN objects o USING (object_id) JOIN images i ON i.image_id = q.image_id
+        WHERE q.region IS NOT NULL),
+    sides AS (
+        SELECT question_id, region, CASE referent WHEN 'box' THEN [b[1], b[2], b[1] + b[3], b[2] + b[4]] ELSE [
+            floor(greatest(b[1] - b[3] * {MARGIN}::DOUBLE, 0)), floor(greatest(b[2] - b[4] * {MARGIN}::DOUBLE, 0)),
+            ceil(least(b[1] + b[3] * (1 + {MARGIN}::DOUBLE), across)), ceil(least(b[2] + b[4] * (1 + {MARGIN}::DOUBLE), down))
+            ] END AS s FROM boxes)
+    SELECT question_id AS row, 'region ' || region::VARCHAR || ', due is ' || [s[1], s[2], s[3] - s[1], s[4] - s[2]]::VARCHAR
+        AS reason
+    FROM sides WHERE NOT coalesce(abs(region[1] - s[1]) < 0.01 AND abs(region[2] - s[2]) < 0.01
+        AND abs(region[3] - (s[3] - s[1])) < 0.01 AND abs(region[4] - (s[4] - s[2])) < 0.01, false)"""
+
 CHECKS: Final = {
     "questions": {
         "id_unique": "SELECT question_id AS row FROM questions GROUP BY 1 HAVING count(*) > 1",
@@ -159,12 +176,14 @@ CHECKS: Final = {
                 AND q.region[1] + q.region[3] >= o.bbox[1] + o.bbox[3] - 1
                 AND q.region[2] + q.region[4] >= o.bbox[2] + o.bbox[4] - 1 AND q.region[1] >= 0 AND q.region[2] >= 0
                 AND q.region[1] + q.region[3] <= i.width + 0.5 AND q.region[2] + q.region[4] <= i.height + 0.5, false)""",
+        "region_is_the_objects": _REGION,
         "split_is_of_photograph": """SELECT question_id AS row, 'its photograph is in ' || coalesce(s.split, 'no split')
                 AS reason
             FROM questions q LEFT JOIN splits s USING (image_id) WHERE s.split IS DISTINCT FROM q.split""",
         "verified_by_evidence": """SELECT DISTINCT question_id AS row, 'nothing is known of its ' || e.part_category AS reason
             FROM questions q JOIN part_evidence e USING (object_id)
             WHERE q.evidence = 'verified' AND e.status = 'unknown'""",
+        **worded.CHECKS,
         **said.CHECKS,
         **answers.CHECKS,
         **blocks.OF_QUESTIONS,

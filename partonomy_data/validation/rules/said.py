@@ -76,6 +76,21 @@ def unique_is_alone(subject: Subject) -> pa.Table:
     )
 
 
+def wrong_objects_are_wrong(subject: Subject) -> pa.Table:
+    """No wrong object choice is annotated in the photograph, nor could the object be called so."""
+    _see_alike(subject)
+    return subject.found(
+        """WITH offered AS (
+            SELECT question_id, image_id, object_choices[correct_object_index + 1].object_category AS own,
+                unnest(list_transform(object_choices, lambda c: c.object_category)) AS other
+            FROM questions WHERE object_choices IS NOT NULL)
+        SELECT question_id AS row, 'the photograph shows a ' || other AS reason FROM offered
+        SEMI JOIN (SELECT image_id, object_category AS other FROM objects) USING (image_id, other) WHERE other <> own
+        UNION ALL SELECT question_id, 'a ' || own || ' could be called a ' || offered.other FROM offered
+        JOIN alike_kinds ON one = own AND alike_kinds.other = offered.other"""
+    )
+
+
 def categories_are_named(subject: Subject) -> pa.Table:
     """A question names what it compares with, its object where it says so, and a box where one is drawn."""
     doubtful = subject.connection.sql(
@@ -139,6 +154,7 @@ CHECKS: Final = {
     "contrast_is_another_kind": contrast_is_another_kind,
     "unique_is_alone": unique_is_alone,
     "crop_shows_one": _CROP_SHOWS_ONE,
+    "wrong_objects_are_wrong": wrong_objects_are_wrong,
     "categories_are_named": categories_are_named,
     "phrases_are_spelled": """SELECT m.question_id AS row, m.part_category || ' is called ' || m.phrase AS reason
         FROM question_masks m JOIN (

@@ -51,7 +51,7 @@ def test_names_that_the_model_finds_alike_are_pairs_and_are_paid_for_once(tmp_pa
         assert ("wing", "wings") in later
         (entry,) = asks.ledger.table().values()
         assert (entry.items, entry.admitted, entry.calls) == (2 * len(NAMES) + len(NAMES) + 1, 28, 2)
-        calls = asks.calls().to_pylist()
+        calls = [one for batch in asks.calls() for one in batch.to_pylist()]
     assert {one["purpose"] for one in calls} == {"embeddings"}
     assert {one["model"] for one in calls} == {"embedder"}
 
