@@ -36,7 +36,7 @@ def audit(source: str) -> Report:
     """An audit as it is written: two attackers within chance, and one that isn't, on questions that aren't balanced."""
     rows = [attack("most_similar", 0.26), attack("learned", 0.24), attack("learned", 0.61, "all")]
     return Report(
-        source=source, n=902, units=300, rows=rows, positions=[], lengths=[], hardness=[], excluded=[],
+        source=source, n=856, units=300, rows=rows, positions=[], lengths=[], hardness=[], excluded=[],
         blocks=Blocks(60, 0, 0, 0, 0), leakage=Leakage({"train": 875}, 0, 0), declared_chance=0.25, declared_wrong=0, notes=[],
         settings=AuditSettings(),
     )  # fmt: skip

@@ -51,7 +51,7 @@ def test_questions_are_drawn_of_every_type(reading: Reading) -> None:
     drawn = sampling.questions(reading, 12, 3)
     types = {row["question_id"]: row["question_type"] for row in reading.store.questions().to_pylist()}
     assert [types[one] for one in drawn] == [kind for kind in TYPES for _ in range(2)]
-    assert len(sampling.questions(reading, 1000, 3)) == 859
+    assert len(sampling.questions(reading, 1000, 3)) == 856
 
 
 def test_samples_are_shown_on_their_pages(shown: Shown, reading: Reading) -> None:

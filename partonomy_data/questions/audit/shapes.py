@@ -110,11 +110,11 @@ def _slopes(table: AuditTable, x: Floats, fold: Ints, rows: Bools) -> Floats:
             spread = np.bincount(at, x[chosen, a] * x[chosen, b], len(block))
             summed = np.bincount(cell, spread[pair % max(len(block), 1)], size * number)
             square[:, a, b] = square[:, b, a] = summed
-    square, moment = square.reshape(size, number, width, width), moment.reshape(size, number, width)
+    squares, moments = square.reshape(size, number, width, width), moment.reshape(size, number, width)
     out = np.empty((number, size, width))
     for one in range(number):
-        left = square.sum(axis=1) - square[:, one] + _RIDGE * np.eye(width)
-        out[one] = np.linalg.solve(left, (moment.sum(axis=1) - moment[:, one])[..., None])[..., 0]
+        left = squares.sum(axis=1) - squares[:, one] + _RIDGE * np.eye(width)
+        out[one] = np.linalg.solve(left, (moments.sum(axis=1) - moments[:, one])[..., None])[..., 0]
     return out
 
 
