@@ -59,5 +59,7 @@ def _differences(of: str, gaps: Mapping[str, Interval]) -> Iterator[str]:
 def _told(gap: Interval) -> str:
     if gap.low != gap.low:
         return f"{gap.value:+.3f}, on too few groups for an interval"
+    if gap.value == gap.low == gap.high == 0:
+        return "no difference at all"
     verdict = "higher" if gap.low > 0 else "lower" if gap.high < 0 else _UNKNOWN
     return f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}], {verdict}"
