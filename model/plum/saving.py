@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import settings
-from model.plum import pretrained, sam
+from model.plum import devices, pretrained, sam
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
@@ -100,10 +100,11 @@ def save_pretrained(plum: Plum, folder: Path, origin: Origin, *, whole: bool = T
         raise ModelError(f"it can't be written: {why}", where=str(folder), mend="Name a new folder") from error
 
 
-def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
-    """A model as it was saved, to the bit. Raises ModelError for a folder that is no such model, or is damaged.
+def from_pretrained(folder: Path, device: torch.device | str | None = None, *, other_schema: bool = False) -> Saved:
+    """A model as it was saved, to the bit, on a `device`: CUDA where there is one, if none is given, else the processor.
 
-    A model trained on data of another schema is refused, unless `other_schema` says that it is meant.
+    Raises ModelError for a folder that is no such model, or is damaged, and where the device has no room for it. A model trained
+    on data of another schema is refused, unless `other_schema` says that it is meant.
     """
     content = _content(folder)
     config, origin = content.model, content.origin
@@ -127,7 +128,7 @@ def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
         mend = "Name the backbone as it was then"
         raise ModelError("the weights are not those that the model was trained on", where=config.backbone, mend=mend)
     _restore(plum, path, whole=content.whole)
-    return Saved(plum.eval(), origin)
+    return Saved(devices.placed(plum.eval(), device), origin)
 
 
 def _named_backbone(config: PlumConfig) -> Backbone:

@@ -16,7 +16,7 @@ from model.evaluation.ablation.config import AblationConfig, DriftConfig
 from model.evaluation.ablation.drift import Drift
 from model.evaluation.adapters import api
 from model.evaluation.adapters.named import SIGN
-from model.plum import saving
+from model.plum import devices, saving
 from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.shipped import located
@@ -170,5 +170,6 @@ def _drifted(
         told(f"measuring how far {model} has moved")
         saved = saving.from_pretrained(layout.models / model).plum
         before = Backbone.load(located(saved.config.backbone), saved.backbone.plain.dtype).eval()
+        before = devices.placed(before, saved.backbone.device)
         found.append(drift.measure(before, saved.backbone, drift.passages(before, wanted)))
     return tuple(found)

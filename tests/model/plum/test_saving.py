@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from model.plum import answering, pretrained, saving
+from model.plum import answering, devices, pretrained, saving
 from model.plum.answering import Asked
 from model.plum.config import TrainableConfig
 from model.plum.errors import ModelError
@@ -245,6 +245,20 @@ def test_a_model_older_than_a_setting_comes_back_with_what_it_stands_for(kept: P
     content = json.loads((folder / "config.json").read_text())
     edited(folder, model_digest=digest_of(content["model"]))
     assert saving.from_pretrained(folder).plum.config.dtype == "float32"
+
+
+def test_all_of_a_model_comes_to_the_device_that_is_asked_for_or_to_the_best(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(device: str | None = None) -> set[str]:
+        plum = saving.from_pretrained(kept, device).plum
+        assert plum.backbone.device.type == next(plum.segmenter.parameters()).device.type
+        return {one.device.type for one in tensors(plum).values()}
+
+    assert places("meta") == {"meta"}
+    monkeypatch.setattr(devices, "best", lambda: torch.device("meta"))
+    assert places() == {"meta"}
+    assert places("cpu") == {"cpu"}
 
 
 BIAS = "query.mlp.0.bias"
