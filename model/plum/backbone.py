@@ -108,6 +108,12 @@ class Backbone(nn.Module):
         self.lmm = adapted(self.lmm, self.decoder, config)
         self.adapted = True
 
+    def learn_in_float32(self) -> None:
+        """What trains becomes float32, whatever the rest is: to bfloat16's eight bits most steps of an optimiser add nothing."""
+        for weight in self.plain.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
+
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
         """The model as it was before it was adapted: adapters off, no dropout, no gradient. Nothing is copied."""
@@ -184,7 +190,10 @@ class Backbone(nn.Module):
         `features[i]` fills the image tokens of row i, in their order; none for texts that go on after a `cache`. `seen` bool
         (N, C) is the mask of what the cache holds. The cache, if given, takes up these texts as well.
         """
-        embedded = self.plain.get_input_embeddings()(texts.ids)
+        embedding = self.plain.get_input_embeddings()
+        # Embeddings that train are float32, the layers that read them perhaps not (`learn_in_float32`).
+        reading = next(weight.dtype for weight in self.decoder.parameters() if weight is not embedding.weight)
+        embedded = embedding(texts.ids).to(reading)
         if features:
             places = texts.ids == self.image_token_id
             flat = torch.cat(list(features)).to(embedded.dtype)

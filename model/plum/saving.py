@@ -172,7 +172,7 @@ def _restore(plum: Plum, path: Path, *, whole: bool) -> None:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             for name in file.keys():  # noqa: SIM118  it is no dictionary
                 one, place = file.get_tensor(name), state.get(name)
-                if place is None or place.shape != one.shape or place.dtype != one.dtype:
+                if place is None or place.shape != one.shape or not _holds(place.dtype, one.dtype):
                     wrong.append(name)
                 else:
                     place.copy_(one)
@@ -187,6 +187,11 @@ def _restore(plum: Plum, path: Path, *, whole: bool) -> None:
             where=str(path),
             mend="Use the partonomy-data, and the backbone, that it was trained with",
         )
+
+
+def _holds(ours: torch.dtype, theirs: torch.dtype) -> bool:
+    """Whether a weight is of its type; one that trains is float32 now, and may have been saved when it was bfloat16."""
+    return ours == theirs or (ours, theirs) == (torch.float32, torch.bfloat16)
 
 
 def _checksum(path: Path) -> str:

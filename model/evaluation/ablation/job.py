@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from model import settings
 from model.evaluation import candidates
 from model.evaluation import job as evaluating
@@ -169,7 +171,7 @@ def _drifted(
     for model in models:
         told(f"measuring how far {model} has moved")
         saved = saving.from_pretrained(layout.models / model).plum
-        before = Backbone.load(located(saved.config.backbone), saved.backbone.plain.dtype).eval()
+        before = Backbone.load(located(saved.config.backbone), getattr(torch, saved.config.dtype)).eval()
         before = devices.placed(before, saved.backbone.device)
         found.append(drift.measure(before, saved.backbone, drift.passages(before, wanted)))
     return tuple(found)

@@ -293,6 +293,36 @@ def test_a_batch_keeps_as_many_masks_as_spans_and_moves_whole(llava: Callable[..
     assert batch.spans.step.tolist() == [0, 1, 0, 0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"marking": "seg_token"},
+        {"trainable": TrainableConfig("all")},
+        {"trainable": TrainableConfig("none", vision=True)},
+    ],
+    ids=["seg_token", "language", "vision"],
+)
+def test_what_trains_of_a_model_in_bfloat16_is_float32_and_a_step_moves_it(
+    folder_of: Callable[[str], Path], family: str, settings: dict[str, Any]
+) -> None:
+    plum = trained(folder_of(family), **settings, losses=LossConfig(kl=0), dtype="bfloat16")
+    trains = {one for one in plum.parameters() if one.requires_grad}
+    assert {one.dtype for one in trains} == {torch.float32}
+    assert torch.bfloat16 in {one.dtype for one in plum.backbone.parameters()}
+    batch, outcomes = batch_of(plum), []
+    for half in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            found = plum(batch)
+        outcomes.append({term: float(value.detach()) for term, value in found.items()})
+        losses.total(found, dict.fromkeys(losses.TERMS, 1.0), plum.config.losses).backward()
+    assert outcomes[0] == pytest.approx(outcomes[1], rel=0.05)
+    moved = torch.optim.SGD(list(trains), lr=1e-6)
+    before = plum.backbone.plain.get_output_embeddings().weight.detach().clone()
+    moved.step()
+    head = plum.backbone.plain.get_output_embeddings().weight
+    assert torch.equal(before, head.detach()) != head.requires_grad
+
+
 @pytest.mark.parametrize("by", ["weights", "autocast"])
 def test_half_precision_of_the_language_model_gives_nearly_the_same_losses(llava: Callable[..., Plum], by: str) -> None:
     wanted = llava(losses=EVERYTHING)
