@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from model.plum import pretrained
 from model.plum.adapters import LoraConfig, adapted
@@ -26,6 +27,9 @@ from model.plum.errors import ModelError
 from model.plum.rendering import Renderer
 
 __all__ = ["Backbone", "LoraConfig", "Picture", "Texts"]
+
+#: Tokens of the vocabulary whose weights in the head are widened at once: 64 MiB of 4,096 each.
+_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -213,8 +217,19 @@ class Backbone(nn.Module):
         return cast(Tensor, out.last_hidden_state)
 
     def logits(self, states: Tensor) -> Tensor:
-        """Float32 logits (…, vocabulary) of states (…, hidden)."""
-        return cast(Tensor, self.plain.get_output_embeddings()(states)).float()
+        """Float32 logits (…, vocabulary) of states (…, hidden).
+
+        Where no gradient is wanted, the head's product is one of float32, too: rounded to bfloat16 it is off by hundredths of a
+        nat a token. In training it is in the precision of training, as a float32 copy of the head would be kept for the
+        backward pass.
+        """
+        head = self.plain.get_output_embeddings()
+        if not isinstance(head, nn.Linear):
+            return cast(Tensor, head(states)).float()
+        if torch.is_grad_enabled():
+            return cast(Tensor, head(states.to(head.weight.dtype))).float()
+        with torch.autocast(states.device.type, enabled=False):
+            return _in_float32(states, head)
 
     @property
     def image_token_id(self) -> int:
@@ -243,6 +258,19 @@ class Backbone(nn.Module):
         kinds = (ids == self.image_token_id).int()
         found, _ = index(ids, mm_token_type_ids=kinds, image_grid_thw=grid, attention_mask=mask.long())
         return cast(Tensor, found)
+
+
+def _in_float32(states: Tensor, head: nn.Linear) -> Tensor:
+    """The head's product in float32, by pieces of the vocabulary if its weights aren't: no copy of all of them is made."""
+    states = states.float()
+    if head.weight.dtype == torch.float32:
+        return cast(Tensor, head(states))
+    logits = states.new_empty(*states.shape[:-1], head.out_features)
+    for start in range(0, head.out_features, _AT_ONCE):
+        piece = slice(start, start + _AT_ONCE)
+        bias = None if head.bias is None else head.bias[piece].float()
+        logits[..., piece] = linear(states, head.weight[piece].float(), bias)
+    return logits
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
