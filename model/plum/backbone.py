@@ -99,6 +99,8 @@ class Backbone(nn.Module):
     def compute_again(self) -> None:
         """From now on training computes states again in the backward pass (gradient checkpointing): less memory, more time."""
         self.plain.activation_checkpointing_enable({"use_reentrant": False})
+        # Otherwise all embeddings ask for gradients, and these go back through a vision tower that is frozen.
+        self.plain.disable_input_require_grads()
 
     @property
     def computes_again(self) -> bool:

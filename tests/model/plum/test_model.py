@@ -269,6 +269,22 @@ def test_states_computed_again_in_the_backward_pass_give_the_same_losses(llava: 
     assert all(torch.allclose(theirs[name], one, atol=1e-3, rtol=1e-3) for name, one in gradients.items())
 
 
+@pytest.mark.parametrize("vision", [False, True])
+def test_computing_again_asks_for_no_gradients_of_a_tower_that_is_frozen(
+    folder_of: Callable[[str], Path], family: str, vision: bool
+) -> None:
+    plum = trained(folder_of(family), trainable=TrainableConfig(vision=vision), losses=LossConfig(kl=0)).train()
+    plum.backbone.compute_again()
+    assert plum.backbone.computes_again
+    (features,) = plum.backbone.features([plum.backbone.picture(PHOTOGRAPHS[0])])
+    assert features.requires_grad == vision
+    losses.total(plum(batch_of(plum)), dict.fromkeys(losses.TERMS, 1.0), plum.config.losses).backward()
+    found = gradients_of(plum)
+    assert {name for name, one in plum.named_parameters() if ".lora_" in name} <= found.keys()
+    tower = {name for name, one in plum.backbone.plain.named_parameters() if one.requires_grad and "lora_" not in name}
+    assert any(name.endswith(tuple(tower)) for name in found) == vision if tower else not vision
+
+
 def test_counts_are_what_the_losses_are_sums_over(plum: Plum) -> None:
     batches = [batch_of(plum, TOLD[:2], choices=True), batch_of(plum, TOLD[2:])]
     found = counts(batches, (0.1, 1.0, 2.0))
