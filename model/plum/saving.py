@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import settings
-from model.plum import devices, pretrained, sam
+from model.plum import devices, patches, pretrained, sam
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
@@ -73,6 +73,8 @@ def build(config: PlumConfig) -> Plum:
     """A model that is yet to be fine-tuned, from a backbone and a SAM as the settings name them. Raises ModelError."""
     sizes = sam.SamConfig.named(config.sam_size)
     backbone = _named_backbone(config)
+    if config.shared_sight or config.losses.patches > 0:
+        patches.check_whole(backbone.processor)
     made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(located(config.sam)), sizes)
     return _put_together(config, backbone, made)
 

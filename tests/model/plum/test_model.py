@@ -106,8 +106,8 @@ def test_each_loss_is_the_sum_over_answers_and_spans_taken_one_by_one(plum: Plum
 
 
 @torch.no_grad()
-def test_the_loss_of_patches_compares_them_with_the_embeddings_of_names(llava: Callable[..., Plum]) -> None:
-    plum = llava(losses=LossConfig(patches=1.0))
+def test_the_loss_of_patches_compares_them_with_the_embeddings_of_names(folder_of: Callable[[str], Path]) -> None:
+    plum = trained(folder_of("llava-whole"), losses=LossConfig(patches=1.0))
     batch = batch_of(plum)
     features, embeddings = plum.backbone.features(batch.pictures), plum.backbone.plain.get_input_embeddings().weight
     side = round(len(features[0]) ** 0.5)
@@ -130,6 +130,16 @@ def test_photographs_that_are_no_squares_of_patches_have_no_loss_of_patches(fold
     with pytest.raises(ModelError, match="one square of patches") as refused:
         plum(batch_of(plum))
     assert refused.value.mend == "Set losses.patches to 0, and shared_sight to false"
+
+
+@pytest.mark.parametrize("settings", [{"losses": LossConfig(patches=1.0)}, {"shared_sight": True}])
+def test_patches_are_told_nothing_where_a_photographs_middle_is_cropped(
+    folder_of: Callable[[str], Path], settings: dict[str, Any]
+) -> None:
+    assert fresh(folder_of("llava")).sight is None
+    with pytest.raises(ModelError, match="shown whole; this model's processor crops their middle") as refused:
+        fresh(folder_of("llava"), **settings)
+    assert "\n" not in str(refused.value)
 
 
 def stepped(plum: Plum, passes: list[list[int]]) -> tuple[float, dict[str, Tensor]]:
