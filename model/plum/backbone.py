@@ -23,7 +23,7 @@ from torch.nn.functional import linear
 
 from model.plum import pretrained
 from model.plum.adapters import LoraConfig, adapted
-from model.plum.errors import ModelError
+from model.plum.errors import ModelError, PhotographError
 from model.plum.rendering import Renderer
 
 __all__ = ["Backbone", "LoraConfig", "Picture", "Texts"]
@@ -137,7 +137,7 @@ class Backbone(nn.Module):
     # Photographs
 
     def picture(self, photograph: Image.Image) -> Picture:
-        """A photograph as the family's own processor prepares it, and the text that stands for it. Raises ModelError."""
+        """A photograph as the family's own processor prepares it, and the text that stands for it. Raises PhotographError."""
         token = self.renderer.image_token
         try:
             made = self.processor(
@@ -145,7 +145,7 @@ class Backbone(nn.Module):
             )
         except ValueError as error:  # of a shape that the family doesn't take
             size = f"{photograph.height} x {photograph.width} pixels"
-            raise ModelError(
+            raise PhotographError(
                 f"a photograph of {size} can't be shown to the model: {error}".splitlines()[0], mend="Leave it out"
             ) from error
         ours = {"input_ids", "attention_mask", "text_replacement_offsets", "mm_token_type_ids", "token_type_ids"}
