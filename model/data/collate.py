@@ -14,7 +14,7 @@ from model.data.samples import Sample
 from model.plum import bio, marking, pictures
 from model.plum.backbone import Picture
 from model.plum.batch import Batch, Choices, Renamed, padded_tags, spans_of
-from model.plum.errors import TextError
+from model.plum.errors import PhotographError, TextError
 from model.plum.model import Plum
 from model.plum.pictures import Placement
 from model.plum.renaming import Renamer
@@ -39,7 +39,8 @@ class _Seen:
 
 
 class Collator:
-    """Makes batches for one model. Raises nothing for a text that can't be shown whole: the sample is left out, and counted."""
+    """Makes batches for one model. Raises nothing for a text that can't be shown whole, or a photograph that can't
+    be shown at all: the sample is left out, and counted."""
 
     def __init__(
         self,
@@ -73,13 +74,13 @@ class Collator:
         choices: list[list[Rendered]] = []
         spans: list[list[bio.Span]] = []
         for sample in samples:
-            found = seen.get(sample.view_id) or self._see(sample)
             try:
+                found = seen.get(sample.view_id) or self._see(sample)
                 prompt = self._backbone.renderer.prompt(found.picture.replacement, sample.question, sample.history)
                 text, tokens = self._render(sample, prompt)
                 # Where there is nothing to choose, the answer is the only choice, whose loss is 0.
                 others = [self._whole(prompt, one) for one in sample.choices] or [text] if self._with_choices else []
-            except TextError as error:
+            except (PhotographError, TextError) as error:
                 left_out[sample.sample_id] = error.what
                 continue
             seen[sample.view_id] = found
@@ -131,10 +132,12 @@ class Collator:
             return one, spans
 
     def _see(self, sample: Sample) -> _Seen:
+        # First what may be refused, before SAM's encoder is put to work.
+        picture = self._backbone.picture(sample.view.image)
         pixels, placement = pictures.prepare(sample.view.image, self._sam)
         if self._embedding is not None:
             pixels = self._embedding(sample, pixels)
-        return _Seen(self._backbone.picture(sample.view.image), pixels, placement)
+        return _Seen(picture, pixels, placement)
 
     def _render(self, sample: Sample, prompt: Prompt) -> tuple[Rendered, list[bio.Span]]:
         places, text = [(start, end) for start, end, _ in sample.spans], sample.answer

@@ -14,18 +14,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from model.plum import pretrained
 from model.plum.adapters import LoraConfig, adapted
-from model.plum.errors import ModelError
+from model.plum.errors import ModelError, PhotographError
 from model.plum.rendering import Renderer
 
 __all__ = ["Backbone", "LoraConfig", "Picture", "Texts"]
+
+#: Tokens of the vocabulary whose weights in the head are widened at once: 64 MiB of 4,096 each.
+_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ class Backbone(nn.Module):
     def compute_again(self) -> None:
         """From now on training computes states again in the backward pass (gradient checkpointing): less memory, more time."""
         self.plain.activation_checkpointing_enable({"use_reentrant": False})
+        # Otherwise all embeddings ask for gradients, and these go back through a vision tower that is frozen.
+        self.plain.disable_input_require_grads()
 
     @property
     def computes_again(self) -> bool:
@@ -107,6 +113,12 @@ class Backbone(nn.Module):
         """Freezes the model and puts adapters on the language model's projections. The rest of it stays as it was trained."""
         self.lmm = adapted(self.lmm, self.decoder, config)
         self.adapted = True
+
+    def learn_in_float32(self) -> None:
+        """What trains becomes float32, whatever the rest is: to bfloat16's eight bits most steps of an optimiser add nothing."""
+        for weight in self.plain.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
@@ -125,7 +137,7 @@ class Backbone(nn.Module):
     # Photographs
 
     def picture(self, photograph: Image.Image) -> Picture:
-        """A photograph as the family's own processor prepares it, and the text that stands for it. Raises ModelError."""
+        """A photograph as the family's own processor prepares it, and the text that stands for it. Raises PhotographError."""
         token = self.renderer.image_token
         try:
             made = self.processor(
@@ -133,7 +145,7 @@ class Backbone(nn.Module):
             )
         except ValueError as error:  # of a shape that the family doesn't take
             size = f"{photograph.height} x {photograph.width} pixels"
-            raise ModelError(
+            raise PhotographError(
                 f"a photograph of {size} can't be shown to the model: {error}".splitlines()[0], mend="Leave it out"
             ) from error
         ours = {"input_ids", "attention_mask", "text_replacement_offsets", "mm_token_type_ids", "token_type_ids"}
@@ -184,7 +196,10 @@ class Backbone(nn.Module):
         `features[i]` fills the image tokens of row i, in their order; none for texts that go on after a `cache`. `seen` bool
         (N, C) is the mask of what the cache holds. The cache, if given, takes up these texts as well.
         """
-        embedded = self.plain.get_input_embeddings()(texts.ids)
+        embedding = self.plain.get_input_embeddings()
+        # Embeddings that train are float32, the layers that read them perhaps not (`learn_in_float32`).
+        reading = next(weight.dtype for weight in self.decoder.parameters() if weight is not embedding.weight)
+        embedded = embedding(texts.ids).to(reading)
         if features:
             places = texts.ids == self.image_token_id
             flat = torch.cat(list(features)).to(embedded.dtype)
@@ -204,8 +219,19 @@ class Backbone(nn.Module):
         return cast(Tensor, out.last_hidden_state)
 
     def logits(self, states: Tensor) -> Tensor:
-        """Float32 logits (…, vocabulary) of states (…, hidden)."""
-        return cast(Tensor, self.plain.get_output_embeddings()(states)).float()
+        """Float32 logits (…, vocabulary) of states (…, hidden).
+
+        Where no gradient is wanted, the head's product is one of float32, too: rounded to bfloat16 it is off by hundredths of a
+        nat a token. In training it is in the precision of training, as a float32 copy of the head would be kept for the
+        backward pass.
+        """
+        head = self.plain.get_output_embeddings()
+        if not isinstance(head, nn.Linear):
+            return cast(Tensor, head(states)).float()
+        if torch.is_grad_enabled():
+            return cast(Tensor, head(states.to(head.weight.dtype))).float()
+        with torch.autocast(states.device.type, enabled=False):
+            return _in_float32(states, head)
 
     @property
     def image_token_id(self) -> int:
@@ -234,6 +260,19 @@ class Backbone(nn.Module):
         kinds = (ids == self.image_token_id).int()
         found, _ = index(ids, mm_token_type_ids=kinds, image_grid_thw=grid, attention_mask=mask.long())
         return cast(Tensor, found)
+
+
+def _in_float32(states: Tensor, head: nn.Linear) -> Tensor:
+    """The head's product in float32, by pieces of the vocabulary if its weights aren't: no copy of all of them is made."""
+    states = states.float()
+    if head.weight.dtype == torch.float32:
+        return cast(Tensor, head(states))
+    logits = states.new_empty(*states.shape[:-1], head.out_features)
+    for start in range(0, head.out_features, _AT_ONCE):
+        piece = slice(start, start + _AT_ONCE)
+        bias = None if head.bias is None else head.bias[piece].float()
+        logits[..., piece] = linear(states, head.weight[piece].float(), bias)
+    return logits
 
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:

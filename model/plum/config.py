@@ -54,7 +54,7 @@ class PlumConfig:
     losses: LossConfig = field(default_factory=LossConfig)
     trainable: TrainableConfig = field(default_factory=TrainableConfig)
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the backbone; all else is float32."""
+    """Of what stays of the backbone as it is; all that trains, and all else, is float32."""
 
     def checked(self) -> PlumConfig:
         """The same. Raises ModelError for settings that contradict each other."""

@@ -58,6 +58,7 @@ class Plum(nn.Module):
         if self.config.marking == "seg_token":
             plain.get_input_embeddings().requires_grad_(True)
             plain.get_output_embeddings().requires_grad_(True)
+        self.backbone.learn_in_float32()
 
     # The pieces, as training and answering both use them
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -34,6 +34,16 @@ def side_of(features: Sequence[Tensor]) -> int:
             mend="Set losses.patches to 0, and shared_sight to false",
         )
     return side
+
+
+def check_whole(processor: Any) -> None:
+    """Raises ModelError for a processor that cuts a photograph's middle out: patches would be told of what they don't show."""
+    if getattr(processor.image_processor, "do_center_crop", False):
+        raise ModelError(
+            "losses.patches and shared_sight need photographs that are shown whole; this model's processor crops their middle",
+            mend="Give it one that squeezes them (do_center_crop: false, a height and a width as size),"
+            " or set losses.patches to 0 and shared_sight to false",
+        )
 
 
 def logits_of(patches: Tensor, names: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from model.plum.cutting import Cut, inside
-from model.plum.errors import ModelError
+from model.plum.errors import ModelError, PhotographError
 from model.plum.sam import SamConfig
 
 #: Pillow's modes whose values are on the scale of 0 to 255, so that they have a meaning as RGB.
@@ -51,13 +51,13 @@ class Targets:
 
 
 def place(height: int, width: int, image_size: int) -> Placement:
-    """Where SAM puts a photograph of that many pixels. Raises ModelError for one without pixels.
+    """Where SAM puts a photograph of that many pixels. Raises PhotographError for one without pixels.
 
     The sides are rounded as SAM does, half up; but a side that it would round to nothing (10000 x 3 pixels in a square of
     1024) keeps one pixel.
     """
     if height < 1 or width < 1:
-        raise ModelError(f"a photograph of {height} x {width} pixels has nothing to show", mend="Leave it out")
+        raise PhotographError(f"a photograph of {height} x {width} pixels has nothing to show", mend="Leave it out")
     scale = image_size * 1.0 / max(height, width)
     resized_height, resized_width = (max(1, int(side * scale + 0.5)) for side in (height, width))
     return Placement(height, width, resized_height, resized_width, image_size)
@@ -67,10 +67,10 @@ def prepare(photograph: Image.Image, config: SamConfig) -> tuple[Tensor, Placeme
     """Pixels float32 (3, S, S) of a photograph for SAM's image encoder, S its image size, and where it lies in them.
 
     The photograph is upright: its EXIF orientation has been applied. Gray, palette and CMYK become RGB, and transparency is
-    left out; a photograph of more than 8 bits a value raises ModelError, as its scale isn't known.
+    left out; a photograph of more than 8 bits a value raises PhotographError, as its scale isn't known.
     """
     if photograph.mode not in _MODES:
-        raise ModelError(
+        raise PhotographError(
             f"a photograph of Pillow's mode {photograph.mode!r} has no known scale", mend="Convert it to RGB first"
         )
     placement = place(photograph.height, photograph.width, config.image_size)

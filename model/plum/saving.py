@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from model import settings
-from model.plum import pretrained, sam
+from model.plum import devices, patches, pretrained, sam
 from model.plum.backbone import Backbone
 from model.plum.config import PlumConfig
 from model.plum.errors import ModelError
@@ -73,6 +73,8 @@ def build(config: PlumConfig) -> Plum:
     """A model that is yet to be fine-tuned, from a backbone and a SAM as the settings name them. Raises ModelError."""
     sizes = sam.SamConfig.named(config.sam_size)
     backbone = _named_backbone(config)
+    if config.shared_sight or config.losses.patches > 0:
+        patches.check_whole(backbone.processor)
     made = sam.build(sizes) if config.sam == "random" else sam.load_official(Path(located(config.sam)), sizes)
     return _put_together(config, backbone, made)
 
@@ -100,10 +102,11 @@ def save_pretrained(plum: Plum, folder: Path, origin: Origin, *, whole: bool = T
         raise ModelError(f"it can't be written: {why}", where=str(folder), mend="Name a new folder") from error
 
 
-def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
-    """A model as it was saved, to the bit. Raises ModelError for a folder that is no such model, or is damaged.
+def from_pretrained(folder: Path, device: torch.device | str | None = None, *, other_schema: bool = False) -> Saved:
+    """A model as it was saved, to the bit, on a `device`: CUDA where there is one, if none is given, else the processor.
 
-    A model trained on data of another schema is refused, unless `other_schema` says that it is meant.
+    Raises ModelError for a folder that is no such model, or is damaged, and where the device has no room for it. A model trained
+    on data of another schema is refused, unless `other_schema` says that it is meant.
     """
     content = _content(folder)
     config, origin = content.model, content.origin
@@ -127,7 +130,7 @@ def from_pretrained(folder: Path, *, other_schema: bool = False) -> Saved:
         mend = "Name the backbone as it was then"
         raise ModelError("the weights are not those that the model was trained on", where=config.backbone, mend=mend)
     _restore(plum, path, whole=content.whole)
-    return Saved(plum.eval(), origin)
+    return Saved(devices.placed(plum.eval(), device), origin)
 
 
 def _named_backbone(config: PlumConfig) -> Backbone:
@@ -171,7 +174,7 @@ def _restore(plum: Plum, path: Path, *, whole: bool) -> None:
         with safe_open(path, framework="pt") as file, torch.no_grad():
             for name in file.keys():  # noqa: SIM118  it is no dictionary
                 one, place = file.get_tensor(name), state.get(name)
-                if place is None or place.shape != one.shape or place.dtype != one.dtype:
+                if place is None or place.shape != one.shape or not _holds(place.dtype, one.dtype):
                     wrong.append(name)
                 else:
                     place.copy_(one)
@@ -186,6 +189,11 @@ def _restore(plum: Plum, path: Path, *, whole: bool) -> None:
             where=str(path),
             mend="Use the partonomy-data, and the backbone, that it was trained with",
         )
+
+
+def _holds(ours: torch.dtype, theirs: torch.dtype) -> bool:
+    """Whether a weight is of its type; one that trains is float32 now, and may have been saved when it was bfloat16."""
+    return ours == theirs or (ours, theirs) == (torch.float32, torch.bfloat16)
 
 
 def _checksum(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from packaging.requirements import Requirement
 
 import partonomy_data
 from partonomy_data import config
@@ -138,6 +139,16 @@ def test_the_pin_that_the_operations_page_names_is_the_one_of_the_extra() -> Non
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     (pin,) = [one for one in extras["flows"] if one.startswith("fastapi")]
     assert re.findall(r"`(fastapi[^`]*)`", (DOCS / "operations.md").read_text(encoding="utf-8")) == [pin]
+
+
+def test_transformers_is_none_that_lacks_what_is_called() -> None:
+    """Gradient checkpointing was called otherwise before 5.23, and processors of 5.0 tell nothing of replacements."""
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (bound,) = [Requirement(one).specifier for one in extras["model"] if one.startswith("transformers")]
+    locked = re.findall(
+        r"^transformers==(\S+)", (PROJECT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [version in bound for version in ("5.0.0", "5.22.9", *locked)] == [False, False, True]
 
 
 def test_the_benchmarks_page_lists_what_make_bench_runs() -> None:

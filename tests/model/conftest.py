@@ -25,14 +25,15 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def folder_of(once: _Once) -> Callable[[str], Path]:
-    """`folder_of("llava")`: the folder of that family's tiny model; `llava-tied` for the one with tied embeddings. Read only."""
+    """`folder_of("llava")`: the folder of that family's tiny model; `llava-tied` for the one with tied embeddings,
+    `llava-whole` for one that squeezes photographs rather than crop them. Read only."""
 
-    def make(target: Path, family: str, tied: bool) -> None:
-        saved(family, target, tied)
+    def make(target: Path, family: str, kind: str) -> None:
+        saved(family, target, tied=kind == "tied", whole=kind == "whole")
 
     def folder(name: str) -> Path:
-        family, _, tied = name.partition("-")
-        return once(f"backbone-{name}", lambda target: make(target, family, bool(tied)))
+        family, _, kind = name.partition("-")
+        return once(f"backbone-{name}", lambda target: make(target, family, kind))
 
     return folder
 

@@ -220,8 +220,10 @@ def idefics(tied: bool = False) -> tuple[Any, Any]:
     return Idefics3ForConditionalGeneration(config), processor
 
 
-def saved(family: str, folder: Path, tied: bool = False) -> Path:
+def saved(family: str, folder: Path, tied: bool = False, whole: bool = False) -> Path:
     """A family's tiny model, in the ordinary layout; `tied` if its head is its embeddings.
+
+    `whole`: a LLaVA that squeezes photographs into its square, rather than crop their middle.
 
     Its random weights are the same each time, and large enough that each of them matters.
     """
@@ -230,6 +232,8 @@ def saved(family: str, folder: Path, tied: bool = False) -> Path:
         lmm, processor = {"llava": llava, "qwen": qwen, "idefics": idefics}[family](tied)
         for weight in lmm.parameters():
             weight.add_(torch.randn(weight.shape), alpha=0.1)
+        if whole:
+            processor.image_processor = CLIPImageProcessor(size={"height": 32, "width": 32}, do_center_crop=False)
         lmm.save_pretrained(folder)
         processor.save_pretrained(folder)
     return folder

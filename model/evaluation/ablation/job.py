@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from model.evaluation import candidates
 from model.evaluation import job as evaluating
 from model.evaluation.ablation import comparing, drift
@@ -15,7 +17,7 @@ from model.evaluation.ablation.drift import Drift
 from model.evaluation.ablation.notes import Notes
 from model.evaluation.adapters import api
 from model.evaluation.adapters.named import SIGN
-from model.plum import saving
+from model.plum import devices, saving
 from model.plum.backbone import Backbone
 from model.plum.errors import ModelError
 from model.shipped import located
@@ -163,6 +165,7 @@ def _drifted(
     for model in models:
         told(f"measuring how far {model} has moved")
         saved = saving.from_pretrained(layout.models / model).plum
-        before = Backbone.load(located(saved.config.backbone), saved.backbone.plain.dtype).eval()
+        before = Backbone.load(located(saved.config.backbone), getattr(torch, saved.config.dtype)).eval()
+        before = devices.placed(before, saved.backbone.device)
         found.append(drift.measure(before, saved.backbone, drift.passages(before, wanted)))
     return tuple(found)

@@ -18,7 +18,7 @@ from torch import Tensor
 from model.evaluation.adapters import likeness
 from model.evaluation.adapters.named import PREFIX, DType
 from model.evaluation.asking import Asked, ChoosesOnly, Chosen, Said
-from model.plum import marking, scoring
+from model.plum import devices, marking, scoring
 from model.plum.backbone import Backbone, Picture
 from model.plum.errors import ModelError
 from model.plum.reading import Shown
@@ -152,7 +152,7 @@ def loaded(name: str, longest: int, dtype: DType = "float32") -> tuple[TextModel
     fetched. Raises ModelError for what isn't there, is damaged, or is of a class that can't be asked.
     """
     folder = folder_of(name)
-    backbone = Backbone.load(folder, getattr(torch, dtype)).eval()
+    backbone = devices.placed(Backbone.load(folder, getattr(torch, dtype)).eval())
     likeness.check(backbone, f"{PREFIX}{name}")
     kept = (Path(name).absolute().name if Path(name).is_dir() else name).removeprefix("shipped:")
     plain = "".join(one if one in _PLAIN else "-" for one in kept)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.evaluation.adapters.facts import Bitmap, Fact
 from model.evaluation.questions import Posed
-from model.plum import pictures, sam, saving
+from model.plum import devices, pictures, sam, saving
 from model.plum.errors import ModelError
 from model.plum.pictures import Placement
 from model.plum.segmenter import Segmenter
@@ -41,16 +41,19 @@ class Prompted:
         if true is None or not true.any():
             return nothing
         embedding, placement = self._look(posed)
+        device = embedding.device
         across, down = placement.resized_width / placement.width, placement.resized_height / placement.height
-        scale = torch.tensor([across, down])
+        scale = torch.tensor([across, down], device=device)
         encoder = self._segmenter.sam.prompt_encoder
         if self._prompt == "box":
-            corners = torch.tensor(box_of(true), dtype=torch.float32).view(1, 2, 2) * scale
+            corners = torch.tensor(box_of(true), dtype=torch.float32, device=device).view(1, 2, 2) * scale
             sparse, dense = encoder(points=None, boxes=corners.reshape(1, 4), masks=None)
         else:
-            middle = torch.tensor(middle_of(true), dtype=torch.float32).view(1, 1, 2) * scale
-            sparse, dense = encoder(points=(middle, torch.ones(1, 1, dtype=torch.int64)), boxes=None, masks=None)
-        decoded = self._segmenter.decode(embedding[None], torch.zeros(1, dtype=torch.int64), sparse, dense)
+            middle = torch.tensor(middle_of(true), dtype=torch.float32, device=device).view(1, 1, 2) * scale
+            inside = torch.ones(1, 1, dtype=torch.int64, device=device)
+            sparse, dense = encoder(points=(middle, inside), boxes=None, masks=None)
+        of = torch.zeros(1, dtype=torch.int64, device=device)
+        decoded = self._segmenter.decode(embedding[None], of, sparse, dense)
         (made,) = pictures.masks_of(decoded.logits, [placement])
         return sample.view.back(made).astype(bool)
 
@@ -58,7 +61,8 @@ class Prompted:
         sample = posed.turns["parts"]
         if sample.view_id not in self._looks:
             pixels, placement = pictures.prepare(sample.view.image, self._config)
-            self._looks[sample.view_id] = self._segmenter.encode(pixels[None])[0], placement
+            pixels = pixels[None].to(self._segmenter.positions().device)
+            self._looks[sample.view_id] = self._segmenter.encode(pixels)[0], placement
         while len(self._looks) > _LOOKS:
             self._looks.popitem(last=False)
         return self._looks[sample.view_id]
@@ -74,7 +78,7 @@ def loaded(place: Path, size: str, prompt: Prompt) -> Prompted:
             "there is no such checkpoint of SAM", where=str(place), mend="Name its file, or a PLUM's folder"
         )
     sizes = sam.SamConfig.named(size)
-    return Prompted(Segmenter(sam.load_official(place, sizes)), sizes, prompt)
+    return Prompted(devices.placed(Segmenter(sam.load_official(place, sizes))), sizes, prompt)
 
 
 def box_of(mask: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> tuple[float, float, float, float]:

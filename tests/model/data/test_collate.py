@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from model.data.collate import Collator
 from model.data.rows import Rows
@@ -38,6 +39,20 @@ def batch_of(folder_of: Callable[[str], Path]) -> Callable[..., Batch]:
         return batch
 
     return made
+
+
+def test_a_photograph_that_the_family_refuses_leaves_out_its_samples_and_nothing_else(
+    folder_of: Callable[[str], Path], twenty: list[Sample]
+) -> None:
+    thin = replace(twenty[0].view, image=Image.new("RGB", (1300, 6)))
+    refused = [replace(one, view=thin, view_id="thin") for one in twenty[:2]]
+    collator = Collator(fresh(folder_of("qwen")))
+    found = collator([refused[0], *twenty[2:4], refused[1]])
+    assert found.batch is not None
+    assert found.batch.ids == tuple(one.sample_id for one in twenty[2:4])
+    assert found.left_out.keys() == {one.sample_id for one in refused}
+    assert all("a photograph of 6 x 1300 pixels can't be shown" in why for why in found.left_out.values())
+    assert collator(refused).batch is None
 
 
 def test_those_that_name_parts_are_by_their_share(twenty: list[Sample], batch_of: Callable[..., Batch]) -> None:

@@ -293,6 +293,37 @@ def test_loading_prints_nothing_and_leaves_the_users_settings_alone(
     assert capfd.readouterr() == ("", "")
 
 
+@torch.no_grad()
+def test_logits_of_a_head_in_bfloat16_are_those_of_its_weights_in_double_precision(
+    folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.plum.backbone._AT_ONCE", 100)
+    whole = Backbone.load(folder_of("llava")).eval()
+    half = Backbone.load(folder_of("llava"), torch.bfloat16).eval()
+    half.plain.get_output_embeddings().bias = torch.nn.Parameter(
+        torch.randn(half.plain.lm_head.out_features).bfloat16()
+    )
+    for backbone in (half, whole):
+        states, head = states_of(backbone)[0], backbone.plain.get_output_embeddings()
+        wanted = states.double() @ head.weight.double().T + (0.0 if head.bias is None else head.bias.double())
+        for autocast in (False, True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                found = backbone.logits(states)
+                rounded = head(states.bfloat16() if backbone is half else states).double()
+            assert found.dtype == torch.float32
+            assert torch.allclose(found.double(), wanted, atol=1e-5, rtol=1e-5)
+            assert torch.allclose(rounded, wanted, atol=1e-3) == (backbone is whole and not autocast)
+
+
+def test_gradients_flow_through_the_logits_of_a_head_in_bfloat16(folder_of: Callable[[str], Path]) -> None:
+    backbone = Backbone.load(folder_of("llava"), torch.bfloat16).eval().requires_grad_(False)
+    states = states_of(backbone)[0].requires_grad_(True)
+    backbone.logits(states).sum().backward()
+    assert states.grad is not None
+    wanted = backbone.plain.get_output_embeddings().weight.float().sum(0)
+    assert torch.allclose(states.grad.float(), wanted.expand_as(states), rtol=0.02, atol=0.05)
+
+
 def test_the_type_of_numbers_is_the_one_asked_for(folder_of: Callable[[str], Path]) -> None:
     backbone = Backbone.load(folder_of("llava"), torch.bfloat16).eval()
     assert {one.dtype for one in backbone.parameters()} == {torch.bfloat16}

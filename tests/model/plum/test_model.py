@@ -106,8 +106,8 @@ def test_each_loss_is_the_sum_over_answers_and_spans_taken_one_by_one(plum: Plum
 
 
 @torch.no_grad()
-def test_the_loss_of_patches_compares_them_with_the_embeddings_of_names(llava: Callable[..., Plum]) -> None:
-    plum = llava(losses=LossConfig(patches=1.0))
+def test_the_loss_of_patches_compares_them_with_the_embeddings_of_names(folder_of: Callable[[str], Path]) -> None:
+    plum = trained(folder_of("llava-whole"), losses=LossConfig(patches=1.0))
     batch = batch_of(plum)
     features, embeddings = plum.backbone.features(batch.pictures), plum.backbone.plain.get_input_embeddings().weight
     side = round(len(features[0]) ** 0.5)
@@ -130,6 +130,16 @@ def test_photographs_that_are_no_squares_of_patches_have_no_loss_of_patches(fold
     with pytest.raises(ModelError, match="one square of patches") as refused:
         plum(batch_of(plum))
     assert refused.value.mend == "Set losses.patches to 0, and shared_sight to false"
+
+
+@pytest.mark.parametrize("settings", [{"losses": LossConfig(patches=1.0)}, {"shared_sight": True}])
+def test_patches_are_told_nothing_where_a_photographs_middle_is_cropped(
+    folder_of: Callable[[str], Path], settings: dict[str, Any]
+) -> None:
+    assert fresh(folder_of("llava")).sight is None
+    with pytest.raises(ModelError, match="shown whole; this model's processor crops their middle") as refused:
+        fresh(folder_of("llava"), **settings)
+    assert "\n" not in str(refused.value)
 
 
 def stepped(plum: Plum, passes: list[list[int]]) -> tuple[float, dict[str, Tensor]]:
@@ -269,6 +279,22 @@ def test_states_computed_again_in_the_backward_pass_give_the_same_losses(llava: 
     assert all(torch.allclose(theirs[name], one, atol=1e-3, rtol=1e-3) for name, one in gradients.items())
 
 
+@pytest.mark.parametrize("vision", [False, True])
+def test_computing_again_asks_for_no_gradients_of_a_tower_that_is_frozen(
+    folder_of: Callable[[str], Path], family: str, vision: bool
+) -> None:
+    plum = trained(folder_of(family), trainable=TrainableConfig(vision=vision), losses=LossConfig(kl=0)).train()
+    plum.backbone.compute_again()
+    assert plum.backbone.computes_again
+    (features,) = plum.backbone.features([plum.backbone.picture(PHOTOGRAPHS[0])])
+    assert features.requires_grad == vision
+    losses.total(plum(batch_of(plum)), dict.fromkeys(losses.TERMS, 1.0), plum.config.losses).backward()
+    found = gradients_of(plum)
+    assert {name for name, one in plum.named_parameters() if ".lora_" in name} <= found.keys()
+    tower = {name for name, one in plum.backbone.plain.named_parameters() if one.requires_grad and "lora_" not in name}
+    assert any(name.endswith(tuple(tower)) for name in found) == vision if tower else not vision
+
+
 def test_counts_are_what_the_losses_are_sums_over(plum: Plum) -> None:
     batches = [batch_of(plum, TOLD[:2], choices=True), batch_of(plum, TOLD[2:])]
     found = counts(batches, (0.1, 1.0, 2.0))
@@ -291,6 +317,36 @@ def test_a_batch_keeps_as_many_masks_as_spans_and_moves_whole(llava: Callable[..
     assert all(one.is_meta for one in [*moved, there.choices.of, there.choices.correct])
     assert batch.spans.row.tolist() == [0, 0, 2, 3, 3, 3]
     assert batch.spans.step.tolist() == [0, 1, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"marking": "seg_token"},
+        {"trainable": TrainableConfig("all")},
+        {"trainable": TrainableConfig("none", vision=True)},
+    ],
+    ids=["seg_token", "language", "vision"],
+)
+def test_what_trains_of_a_model_in_bfloat16_is_float32_and_a_step_moves_it(
+    folder_of: Callable[[str], Path], family: str, settings: dict[str, Any]
+) -> None:
+    plum = trained(folder_of(family), **settings, losses=LossConfig(kl=0), dtype="bfloat16")
+    trains = {one for one in plum.parameters() if one.requires_grad}
+    assert {one.dtype for one in trains} == {torch.float32}
+    assert torch.bfloat16 in {one.dtype for one in plum.backbone.parameters()}
+    batch, outcomes = batch_of(plum), []
+    for half in (True, False):
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            found = plum(batch)
+        outcomes.append({term: float(value.detach()) for term, value in found.items()})
+        losses.total(found, dict.fromkeys(losses.TERMS, 1.0), plum.config.losses).backward()
+    assert outcomes[0] == pytest.approx(outcomes[1], rel=0.05)
+    moved = torch.optim.SGD(list(trains), lr=1e-6)
+    before = plum.backbone.plain.get_output_embeddings().weight.detach().clone()
+    moved.step()
+    head = plum.backbone.plain.get_output_embeddings().weight
+    assert torch.equal(before, head.detach()) != head.requires_grad
 
 
 @pytest.mark.parametrize("by", ["weights", "autocast"])

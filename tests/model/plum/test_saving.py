@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from model.plum import answering, pretrained, saving
+from model.plum import answering, devices, pretrained, saving
 from model.plum.answering import Asked
 from model.plum.config import TrainableConfig
 from model.plum.errors import ModelError
@@ -28,7 +28,8 @@ from schemas.tables import SCHEMA_VERSION
 from tests.model.plum.tiny import PHOTOGRAPHS, QUESTION, fresh, settings_of, trained
 
 ORIGIN = Origin("v-1234", training="abc", steps=7)
-ALL = {"trainable": TrainableConfig("all", vision=True), "losses": LossConfig(kl=0)}
+NO_TEACHER = {"losses": LossConfig(kl=0)}
+ALL = {"trainable": TrainableConfig("all", vision=True), **NO_TEACHER}
 
 
 def outputs(plum: Plum) -> list[Any]:
@@ -58,7 +59,11 @@ def tensors(plum: Plum) -> dict[str, torch.Tensor]:
         ("llava", False, ALL),
         ("qwen", True, ALL),
         ("qwen", False, {"marking": "seg_token", "dtype": "bfloat16"}),
+        ("llava", True, {"marking": "seg_token", "dtype": "bfloat16"}),
+        ("llava", False, {**ALL, "dtype": "bfloat16"}),
+        ("qwen", True, {**ALL, "dtype": "bfloat16"}),
         ("idefics", True, {"marking": "seg_token", "feedback": None}),
+        ("idefics", True, {"trainable": TrainableConfig("none", vision=True), **NO_TEACHER, "dtype": "bfloat16"}),
         ("idefics", False, {}),
         ("qwen-tied", True, {}),
         ("qwen-tied", False, {"marking": "seg_token"}),
@@ -245,6 +250,34 @@ def test_a_model_older_than_a_setting_comes_back_with_what_it_stands_for(kept: P
     content = json.loads((folder / "config.json").read_text())
     edited(folder, model_digest=digest_of(content["model"]))
     assert saving.from_pretrained(folder).plum.config.dtype == "float32"
+
+
+def test_weights_that_were_saved_when_bfloat16_trained_come_back_the_same(
+    folder_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    plum = trained(folder_of("llava"), marking="seg_token", dtype="bfloat16")
+    saving.save_pretrained(plum, tmp_path / "model", ORIGIN)
+    trains = [name for name, one in plum.backbone.plain.named_parameters() if one.requires_grad and "lora_" not in name]
+    known = {name for name in load_file(tmp_path / "model" / "weights.safetensors") if name.endswith(tuple(trains))}
+    assert len(known) == 2
+    reweighed(tmp_path / "model", lambda all_: all_.update({name: all_[name].bfloat16() for name in known}))
+    back = dict(saving.from_pretrained(tmp_path / "model").plum.named_parameters())
+    for name, one in plum.named_parameters():
+        assert torch.equal(back[name], one.bfloat16().float() if name in known else one), name
+
+
+def test_all_of_a_model_comes_to_the_device_that_is_asked_for_or_to_the_best(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def places(device: str | None = None) -> set[str]:
+        plum = saving.from_pretrained(kept, device).plum
+        assert plum.backbone.device.type == next(plum.segmenter.parameters()).device.type
+        return {one.device.type for one in tensors(plum).values()}
+
+    assert places("meta") == {"meta"}
+    monkeypatch.setattr(devices, "best", lambda: torch.device("meta"))
+    assert places() == {"meta"}
+    assert places("cpu") == {"cpu"}
 
 
 BIAS = "query.mlp.0.bias"

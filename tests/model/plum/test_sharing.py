@@ -56,14 +56,14 @@ def test_padding_of_sams_square_is_not_seen() -> None:
 
 @torch.no_grad()
 def test_at_first_the_language_model_sees_what_it_did(folder_of: Callable[[str], Path]) -> None:
-    plain, shared = (fresh(folder_of("llava"), shared_sight=one) for one in (False, True))
+    plain, shared = (fresh(folder_of("llava-whole"), shared_sight=one) for one in (False, True))
     for one, other in zip(answering.look(plain, PHOTOGRAPHS), answering.look(shared, PHOTOGRAPHS), strict=True):
         assert torch.equal(one.features, other.features)
 
 
 @pytest.fixture(scope="module")
 def plum(folder_of: Callable[[str], Path]) -> Plum:
-    return trained(folder_of("llava"), shared_sight=True)
+    return trained(folder_of("llava-whole"), shared_sight=True)
 
 
 @torch.no_grad()

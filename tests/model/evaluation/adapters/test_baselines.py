@@ -22,9 +22,10 @@ from model.evaluation.adapters.prompted import Prompted
 from model.evaluation.job import EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
 from model.evaluation.questions import Posed
-from model.plum import sam
+from model.plum import devices, sam
 from model.plum.errors import ModelError
 from model.plum.segmenter import Segmenter
+from model.shipped import located
 from partonomy_data import masks
 from partonomy_data.photographs.views import View
 from partonomy_data.store.reader import open as open_store
@@ -194,6 +195,12 @@ def test_a_checkpoint_that_is_not_there_is_one_line(own_store: Path, tmp_path: P
         job.evaluate(own_store, "sam-box", EvaluationConfig())
     with pytest.raises(ModelError, match="there is no such model"):
         job.evaluate(own_store, f"sam-point:{tmp_path / 'sam.pth'}", EvaluationConfig())
+
+
+def test_a_checkpoint_of_sam_comes_to_the_best_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "best", lambda: torch.device("meta"))
+    made = prompted.loaded(Path(located("shipped:tiny/sam_tiny.safetensors")), "tiny_conv", "box")
+    assert {one.device.type for one in made._segmenter.state_dict().values()} == {"meta"}
 
 
 def test_the_sam_that_comes_with_the_package_is_one_too(own_store: Path) -> None:

@@ -22,12 +22,12 @@ from transformers import (
 )
 
 from model.evaluation import job
-from model.evaluation.adapters import hugging_face
+from model.evaluation.adapters import hugging_face, likeness
 from model.evaluation.adapters.hugging_face import TextModel, loaded
 from model.evaluation.asking import Asked
 from model.evaluation.job import EvaluationConfig
 from model.evaluation.predicting import PredictionConfig
-from model.plum import pretrained
+from model.plum import devices, pretrained
 from model.plum.backbone import Backbone
 from model.plum.errors import ModelError, TextError
 from model.plum.rendering import Turn
@@ -91,6 +91,16 @@ def own(backbone: Backbone, one: Asked, choice: str) -> tuple[float, int]:
     )
     places = range(rendered.n_prompt, len(rendered.ids))
     return sum(float(logits[place - 1, rendered.ids[place]]) for place in places), len(places)
+
+
+def test_it_comes_to_the_best_device_before_it_is_asked_anything(
+    folder_of: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.device] = []
+    monkeypatch.setattr(devices, "best", lambda: torch.device("meta"))
+    monkeypatch.setattr(likeness, "check", lambda backbone, _: seen.append(backbone.device))
+    loaded(str(folder_of("llava")), 6)
+    assert seen == [torch.device("meta")]
 
 
 def test_choices_are_as_likely_as_the_models_own_forward_pass_says_whatever_is_asked_beside_them(
