@@ -86,6 +86,27 @@ def test_a_model_tells_where_it_comes_from_and_is_not_trained_twice(root: Path, 
     assert not list(folder.parent.glob(".*"))
 
 
+def test_a_folder_with_another_model_is_refused_and_left_as_it_is(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config, out = small(backbone, steps=1), tmp_path / "model"
+    assert job.train(root, config, out=out, quiet=True) == out
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert job.train(root, config, out=out, quiet=True) == out
+    other = small(backbone, steps=1, optimisation={"learning_rate": 5e-2})
+    for processes in (1, 2):
+        with pytest.raises(ModelError, match=r"was trained with other settings\. Name another --out") as caught:
+            job.train_together(root, other, processes, out=out, quiet=True)
+        assert str(out) in str(caught.value)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    told = json.loads((out / "config.json").read_text())
+    told["origin"]["data_version"] = "v0"
+    (out / "config.json").write_text(json.dumps(told))
+    with pytest.raises(ModelError, match=r"trained on version v0 of the data, not on \S+\. Name another --out"):
+        job.train(root, config, out=out, quiet=True)
+    (out / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"no model of PLUM.*Name another --out"):
+        job.train(root, config, out=out, quiet=True)
+
+
 def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path: Path) -> None:
     validation = ValidationConfig(DataConfig(splits=("val",)), samples=2, every=1, patience=2)
     steady = {"learning_rate": 1e-12, "truth_at_first": 0.0}
