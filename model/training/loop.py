@@ -105,8 +105,13 @@ def truth_at(config: OptimisationConfig, step: int, steps: int) -> float:
 
 
 def run(state: Run, records: Records, start: int, measure: Callable[[], dict[str, float]] | None) -> int:
-    """Works off the steps from `start`, saving checkpoints, and measuring; returns how many the run had in all."""
+    """Works off the steps from `start`, saving checkpoints, and measuring; returns how many the run had in all.
+
+    A run that had ended early when its last checkpoint was written takes no further step.
+    """
     wanted = state.config.validation
+    if wanted is not None and wanted.patience and state.waited >= wanted.patience:
+        return start
     for step in state.feed.steps(start, state.steps):
         began = time.perf_counter()
         values = one_step(state, step)

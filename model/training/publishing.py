@@ -42,6 +42,7 @@ def publish(state: loop.Run, version: str, log: Path, final: Path, done: int) ->
     """Saves the model (the best, where such is kept) with its log and settings, aside, then under its name."""
     best = checkpoints.best(state.folder)
     if best is not None and best.step != done:
+        done = best.step
         state.plum.load_state_dict(best.state()["weights"], strict=False)
     aside = final.with_name(f".{final.name}.tmp")
     shutil.rmtree(aside, ignore_errors=True)

@@ -14,7 +14,7 @@ from model import settings
 from model.data.selection import DataConfig
 from model.plum import saving
 from model.plum.errors import ModelError
-from model.training import checkpoints, job
+from model.training import checkpoints, job, publishing
 from model.training.config import TrainingConfig, ValidationConfig
 from tests.model.training.runs import in_one_thread, lines, small, trained
 
@@ -115,8 +115,29 @@ def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path
     told = lines(folder / "training.jsonl")
     assert max(line["step"] for line in told) < 19
     best = min((line["measured"]["loss"], line["step"]) for line in told if "measured" in line)
-    assert saving.from_pretrained(folder).origin.steps == max(line["step"] for line in told) + 1
+    assert saving.from_pretrained(folder).origin.steps == best[1] + 1
     assert json.loads((folder / "measured.json").read_text())["measured"]["loss"] == best[0]
+
+
+def test_a_run_that_ended_early_takes_no_further_step_when_it_is_taken_up(
+    root: Path, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=2, every=1, patience=1)
+    # A learning rate that makes it worse.
+    config = small(backbone, steps=20, validation=validation, optimisation={"learning_rate": 0.5, "warm_up": 1})
+    out = tmp_path / "model"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job.train(root, config, out=out, quiet=True)
+    before = lines(tmp_path / ".model.run" / "training.jsonl")
+    assert max(line["step"] for line in before) < 19
+    job.train(root, config, out=out, quiet=True)
+    assert lines(out / "training.jsonl") == before
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
