@@ -119,6 +119,23 @@ def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path
     assert json.loads((folder / "measured.json").read_text())["measured"]["loss"] == best[0]
 
 
+def test_what_is_left_out_is_told_of_all_processes_and_of_all_steps(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config = small(
+        backbone, steps=2, save_every=1, optimisation={"batch": 40, "at_once": 5}, data=DataConfig(longest=175)
+    )
+    told = {}
+    for processes in (1, 2):
+        folder = job.train_together(root, config, processes, out=tmp_path / str(processes), quiet=True)
+        measured = json.loads((folder / "measured.json").read_text())
+        told[processes] = ([line["left_out"] for line in lines(folder / "training.jsonl")], measured["left_out"])
+    assert told[1] == told[2]
+    assert 0 < told[1][0][0] < told[1][0][1] == len(told[1][1])
+    assert trained(root, config, tmp_path / "killed", dies=1) == -9
+    folder = job.train(root, config, out=tmp_path / "killed", quiet=True)
+    assert [line["left_out"] for line in lines(folder / "training.jsonl")] == told[1][0]
+    assert json.loads((folder / "measured.json").read_text())["left_out"] == told[1][1]
+
+
 def test_a_run_that_ended_early_takes_no_further_step_when_it_is_taken_up(
     root: Path, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
