@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from segment_anything.modeling import Sam
@@ -20,6 +21,10 @@ from model.plum.embedding_cache import EmbeddingCache, encoder_key
 from model.plum.errors import ModelError
 
 __all__ = ["Decoded", "EmbeddingCache", "Segmenter", "encoder_key"]
+
+#: Pixels that a frozen encoder takes at once: one photograph at SAM's full size, whose attention to the whole image takes
+#: gigabytes a photograph; a batch of small ones.
+_PIXELS: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ class Segmenter(nn.Module):
     def encode(self, pixels: Tensor) -> Tensor:
         """Embeddings (I, `channels`, h, w) of I photographs, from pixels float32 (I, 3, S, S) as `pictures.prepare` makes them.
 
-        A frozen encoder keeps nothing for the backward pass. Raises ModelError for pixels of another size.
+        A frozen encoder keeps nothing for the backward pass, and takes large photographs one at a time, which bounds memory and
+        changes nothing else. Raises ModelError for pixels of another size.
         """
         side = self.sam.image_encoder.img_size
         if pixels.ndim != 4 or pixels.shape[1:] != (3, side, side):
@@ -119,8 +125,12 @@ class Segmenter(nn.Module):
         if not len(pixels):
             return pixels.new_zeros(0, self.channels, *self.grid)
         encoder = self.sam.image_encoder
-        embeddings: Tensor = encoder(pixels.to(next(encoder.parameters()).dtype))
-        return embeddings
+        weights = list(encoder.parameters())
+        pixels = pixels.to(weights[0].dtype)
+        learns = torch.is_grad_enabled() and any(one.requires_grad for one in weights)
+        step = len(pixels) if learns else max(1, _PIXELS // side**2)
+        pieces = [encoder(piece) for piece in pixels.split(step)]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def decode(
         self,

@@ -2,7 +2,7 @@
 
     step-00000500/
       state.pt     tensors and plain values only, read with `weights_only`
-      about.json   step, digest of the settings, data version, measurements
+      about.json   step, digest of the settings, data version, measurements, samples left out
 
 Random numbers need no place in it: each step draws its own from (seed, step, process), as `model.data.order` draws its samples.
 """

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs, DistributedType
@@ -25,10 +22,9 @@ from model.data.samples import Sample, sample_of
 from model.plum import saving
 from model.plum.errors import ModelError
 from model.plum.model import Plum
-from model.plum.saving import Origin
 from model.plum.segmenter import EmbeddingCache, encoder_key
 from model.together import together
-from model.training import checkpoints, loop, measuring
+from model.training import checkpoints, loop, measuring, publishing
 from model.training.config import TrainingConfig
 from model.training.feeding import Feed
 from model.training.records import Records, check_trackers
@@ -55,7 +51,8 @@ def train(
 ) -> Path:
     """Trains on a version of the store (the current one), and returns the model's folder: `out`, else in the store's `models`.
 
-    A model that is there already is not trained again; a run that was killed goes on from its last checkpoint. Raises ModelError.
+    A model that is there already is not trained again; a run that was killed goes on from its last checkpoint. Raises ModelError,
+    also where `out` holds a model of other settings or of another version.
     """
     config = config.checked()
     check_trackers(config.trackers)
@@ -63,7 +60,7 @@ def train(
     with open_store(layout.root, version) as store:
         name = model_id(config, store.version)
         final = out if out is not None else layout.models / name
-        if (final / "config.json").exists():
+        if publishing.is_there(final, config, store.version):
             return final
         folder = (final.parent / f".{final.name}.run") if out is not None else layout.work / "training" / name
         accelerator = Accelerator(
@@ -107,7 +104,7 @@ def _is_there(root: Path, config: TrainingConfig, version: str | None, out: Path
     layout = Layout(root.expanduser().absolute())
     with open_store(layout.root, version) as store:
         folder = out if out is not None else layout.models / model_id(config, store.version)
-    return (folder / "config.json").exists()
+        return publishing.is_there(folder, config, store.version)
 
 
 def _refuse_cut_weights(kind: DistributedType) -> None:
@@ -157,7 +154,7 @@ def _train(
         if len(state.left_out) > 3:
             records.note(f"left out {len(state.left_out)} samples in all")
     if accelerator.is_main_process:
-        _publish(state, store, log, final, done)
+        publishing.publish(state, store.version, log, final, done)
     accelerator.wait_for_everyone()
 
 
@@ -230,21 +227,3 @@ def _validation(store: Store, layout: Layout, config: TrainingConfig) -> Sequenc
     places = _photographs(store, layout, replace(config, data=wanted.data), found)
     drawn = torch.randperm(len(found), generator=torch.Generator().manual_seed(config.seed))[: wanted.samples]
     return [sample_of(found[int(number)], places) for number in drawn]
-
-
-def _publish(state: loop.Run, store: Store, log: Path, final: Path, done: int) -> None:
-    """Saves the model (the best, where such is kept) with its log and settings, aside, then under its name."""
-    best = checkpoints.best(state.folder)
-    if best is not None and best.about["step"] != done:
-        state.plum.load_state_dict(best.state()["weights"], strict=False)
-    aside = final.with_name(f".{final.name}.tmp")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    origin = Origin(data_version=store.version, training=settings.digest(state.config), steps=done)
-    saving.save_pretrained(state.plum, aside, origin)
-    shutil.copy(log, aside / "training.jsonl")
-    (aside / "training.json").write_text(json.dumps(settings.plain(state.config), indent=2))
-    kept = best or checkpoints.latest(state.folder)
-    about: dict[str, Any] = {"left_out": state.left_out, "measured": dict(kept.about["measured"]) if kept else {}}
-    (aside / "measured.json").write_text(json.dumps(about, indent=2))
-    aside.rename(final)

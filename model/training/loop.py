@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -57,6 +58,7 @@ class Run:
     waited: int = 0
     """Measurements since the best."""
     left_out: dict[str, str] = field(default_factory=dict)
+    """Samples that couldn't be shown, and why: those of all processes, from the run's beginning."""
 
 
 def optimisers_of(plum: Plum, config: OptimisationConfig) -> list[Optimizer]:
@@ -105,8 +107,13 @@ def truth_at(config: OptimisationConfig, step: int, steps: int) -> float:
 
 
 def run(state: Run, records: Records, start: int, measure: Callable[[], dict[str, float]] | None) -> int:
-    """Works off the steps from `start`, saving checkpoints, and measuring; returns how many the run had in all."""
+    """Works off the steps from `start`, saving checkpoints, and measuring; returns how many the run had in all.
+
+    A run that had ended early when its last checkpoint was written takes no further step.
+    """
     wanted = state.config.validation
+    if wanted is not None and wanted.patience and state.waited >= wanted.patience:
+        return start
     for step in state.feed.steps(start, state.steps):
         began = time.perf_counter()
         values = one_step(state, step)
@@ -136,8 +143,7 @@ def one_step(state: Run, step: Step) -> dict[str, float]:
     _draw_from(state.config.seed, step.number, accelerator.process_index)
     generator = torch.Generator().manual_seed(_key(state.config.seed, step.number, accelerator.process_index) ^ 1)
     passes = [one for one in step.passes if one.batch is not None]
-    for one in step.passes:
-        state.left_out.update(one.left_out)
+    _leave_out(state, {name: why for one in step.passes for name, why in one.left_out.items()})
     shared = _shared_counts(state, passes)
     if not passes:  # in another process there may be some, which would wait for this one
         raise ModelError(
@@ -175,6 +181,15 @@ def one_step(state: Run, step: Step) -> dict[str, float]:
     return _told(state, sums, shared, float(norm), optimisation.learning_rate * rate)
 
 
+def _leave_out(state: Run, here: dict[str, str]) -> None:
+    """Takes down what this step has left out, in this process and in the others."""
+    new = {name: why for name, why in here.items() if name not in state.left_out}
+    some = torch.tensor([len(new)], dtype=torch.float64, device=state.accelerator.device)
+    if float(state.accelerator.reduce(some, "sum")):  # seldom: texts are sent from process to process only then
+        for told in gather_object([new]):
+            state.left_out.update(told)
+
+
 def _shared_counts(state: Run, passes: list[Collated]) -> dict[str, float]:
     """What the step's losses are divided by: counted over all passes, and over all processes."""
     own = counts([one.batch for one in passes if one.batch is not None], state.config.model.losses.span_weights)
@@ -202,7 +217,14 @@ def save(state: Run, done: int, name: str, measured: dict[str, float] | None = N
             "weights": {key: one.detach().cpu() for key, one in state.plum.state_dict().items() if key in trains},
             "optimisers": [one.state_dict() for one in state.optimisers],
         }
-        about = {**state.about, "step": done, "best": state.best, "waited": state.waited, "measured": measured or {}}
+        about = {
+            **state.about,
+            "step": done,
+            "best": state.best,
+            "waited": state.waited,
+            "measured": measured or {},
+            "left_out": state.left_out,
+        }
         checkpoints.save(state.folder, name, content, about)
     state.accelerator.wait_for_everyone()
 
@@ -224,6 +246,7 @@ def restore(state: Run, found: checkpoints.Checkpoint) -> int:
     for optimiser, kept in zip(state.optimisers, content["optimisers"], strict=True):
         optimiser.load_state_dict(kept)
     state.best, state.waited = float(found.about["best"]), int(found.about["waited"])
+    state.left_out.update(found.about.get("left_out", {}))  # older checkpoints don't say it
     return found.step
 
 

@@ -123,9 +123,12 @@ def _memory(config: TrainingConfig, weights: Mapping[str, Mapping[str, float]]) 
 
 
 def _time(config: TrainingConfig, weights: Mapping[str, Mapping[str, float]], steps: int) -> str:
-    """Operations by the usual counts: 2 a weight and token forward, 2 for the gradients of the states, 2 for the teacher."""
+    """Operations by the usual counts: 2 a weight and token forward, 2 for the gradients of the states, 2 for the teacher.
+
+    And 2 more where the states are computed again.
+    """
     tokens = config.optimisation.batch * _TOKENS
-    ways = 2 + 2 + (2 if config.model.losses.kl > 0 else 0)
+    ways = 2 + 2 + (2 if config.model.losses.kl > 0 else 0) + (2 if config.optimisation.compute_again else 0)
     sizes = sam.SamConfig.named(config.model.sam_size)
     seen = config.optimisation.batch * sizes.grid**2
     operations = ways * weights["backbone"]["all"] * tokens + 2 * weights["SAM"]["all"] * seen

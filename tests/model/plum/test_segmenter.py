@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from model.plum import sam
+from model.plum import sam, segmenter
 from model.plum.segmenter import Decoded, Segmenter
 from partonomy_data.errors import PartonomyError
 from tests.model.plum.sam_weights import SMALL, noise, small
@@ -113,6 +113,21 @@ def test_encoding_is_sams_own_and_keeps_nothing_where_the_encoder_is_frozen() ->
     with torch.no_grad():
         assert not training.encode(pixels).requires_grad
     assert frozen.encode(pixels[:0]).shape == (0, WIDTH, GRID, GRID)
+
+
+def test_a_frozen_encoder_takes_large_photographs_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = noise(3, 3, SMALL.image_size, SMALL.image_size)
+    frozen, training = Segmenter(small()), Segmenter(small(), freeze_encoder=False)
+    taken: list[int] = []
+    for one in (frozen, training):
+        one.sam.image_encoder.register_forward_pre_hook(lambda _, given: taken.append(len(given[0])))
+    together = frozen.encode(pixels)
+    monkeypatch.setattr(segmenter, "_PIXELS", SMALL.image_size**2)
+    assert torch.allclose(frozen.encode(pixels), together, rtol=1e-4, atol=1e-5)
+    training.encode(pixels)
+    with torch.no_grad():
+        assert torch.allclose(training.encode(pixels), together, rtol=1e-4, atol=1e-5)
+    assert taken == [3, 1, 1, 1, 3, 1, 1, 1]
 
 
 def _learn(segmenter: Segmenter, with_iou: bool) -> set[str]:

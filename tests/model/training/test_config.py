@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,20 @@ def test_shipped_settings_can_be_planned(path: Path, demo_store: Path, tmp_path:
     if path.stem == "plum-13b":
         # The counts that the authors' log gives: 6,553,600 in adapters, of some 13 billion.
         assert "backbone   13,351.5 M weights, 6.6 M train" in told
+
+
+def test_computing_states_again_saves_memory_and_takes_time(demo_store: Path) -> None:
+    config = configs.load(next(path for path in SHIPPED if path.stem == "plum-13b"))
+    told = {}
+    for again in (False, True):
+        lines = plan(demo_store, replace(config, optimisation=replace(config.optimisation, compute_again=again)))
+        states, work = re.search(r"states ([\d.]+)", lines), re.search(r"about ([\d.e+]+) PFLOP", lines)
+        assert states is not None
+        assert work is not None
+        told[again] = float(states[1]), float(work[1])
+    assert told[True][0] < told[False][0]
+    # Of the language model's operations, 8 parts and not 6; SAM's stay.
+    assert 1.25 < told[True][1] / told[False][1] < 8 / 6
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from model import settings
 from model.data.selection import DataConfig
 from model.plum import saving
 from model.plum.errors import ModelError
-from model.training import checkpoints, job
+from model.training import checkpoints, job, publishing
 from model.training.config import TrainingConfig, ValidationConfig
 from tests.model.training.runs import in_one_thread, lines, small, trained
 
@@ -86,6 +86,27 @@ def test_a_model_tells_where_it_comes_from_and_is_not_trained_twice(root: Path, 
     assert not list(folder.parent.glob(".*"))
 
 
+def test_a_folder_with_another_model_is_refused_and_left_as_it_is(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config, out = small(backbone, steps=1), tmp_path / "model"
+    assert job.train(root, config, out=out, quiet=True) == out
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert job.train(root, config, out=out, quiet=True) == out
+    other = small(backbone, steps=1, optimisation={"learning_rate": 5e-2})
+    for processes in (1, 2):
+        with pytest.raises(ModelError, match=r"was trained with other settings\. Name another --out") as caught:
+            job.train_together(root, other, processes, out=out, quiet=True)
+        assert str(out) in str(caught.value)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    told = json.loads((out / "config.json").read_text())
+    told["origin"]["data_version"] = "v0"
+    (out / "config.json").write_text(json.dumps(told))
+    with pytest.raises(ModelError, match=r"trained on version v0 of the data, not on \S+\. Name another --out"):
+        job.train(root, config, out=out, quiet=True)
+    (out / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"no model of PLUM.*Name another --out"):
+        job.train(root, config, out=out, quiet=True)
+
+
 def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path: Path) -> None:
     validation = ValidationConfig(DataConfig(splits=("val",)), samples=2, every=1, patience=2)
     steady = {"learning_rate": 1e-12, "truth_at_first": 0.0}
@@ -94,8 +115,46 @@ def test_a_run_ends_where_it_gets_no_better(root: Path, backbone: Path, tmp_path
     told = lines(folder / "training.jsonl")
     assert max(line["step"] for line in told) < 19
     best = min((line["measured"]["loss"], line["step"]) for line in told if "measured" in line)
-    assert saving.from_pretrained(folder).origin.steps == max(line["step"] for line in told) + 1
+    assert saving.from_pretrained(folder).origin.steps == best[1] + 1
     assert json.loads((folder / "measured.json").read_text())["measured"]["loss"] == best[0]
+
+
+def test_what_is_left_out_is_told_of_all_processes_and_of_all_steps(root: Path, backbone: Path, tmp_path: Path) -> None:
+    config = small(
+        backbone, steps=2, save_every=1, optimisation={"batch": 40, "at_once": 5}, data=DataConfig(longest=175)
+    )
+    told = {}
+    for processes in (1, 2):
+        folder = job.train_together(root, config, processes, out=tmp_path / str(processes), quiet=True)
+        measured = json.loads((folder / "measured.json").read_text())
+        told[processes] = ([line["left_out"] for line in lines(folder / "training.jsonl")], measured["left_out"])
+    assert told[1] == told[2]
+    assert 0 < told[1][0][0] < told[1][0][1] == len(told[1][1])
+    assert trained(root, config, tmp_path / "killed", dies=1) == -9
+    folder = job.train(root, config, out=tmp_path / "killed", quiet=True)
+    assert [line["left_out"] for line in lines(folder / "training.jsonl")] == told[1][0]
+    assert json.loads((folder / "measured.json").read_text())["left_out"] == told[1][1]
+
+
+def test_a_run_that_ended_early_takes_no_further_step_when_it_is_taken_up(
+    root: Path, backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validation = ValidationConfig(DataConfig(splits=("val",)), samples=2, every=1, patience=1)
+    # A learning rate that makes it worse.
+    config = small(backbone, steps=20, validation=validation, optimisation={"learning_rate": 0.5, "warm_up": 1})
+    out = tmp_path / "model"
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            job.train(root, config, out=out, quiet=True)
+    before = lines(tmp_path / ".model.run" / "training.jsonl")
+    assert max(line["step"] for line in before) < 19
+    job.train(root, config, out=out, quiet=True)
+    assert lines(out / "training.jsonl") == before
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_samples(
