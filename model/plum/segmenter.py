@@ -129,7 +129,7 @@ class Segmenter(nn.Module):
         pixels = pixels.to(weights[0].dtype)
         learns = torch.is_grad_enabled() and any(one.requires_grad for one in weights)
         step = len(pixels) if learns else max(1, _PIXELS // side**2)
-        pieces = [encoder(piece) for piece in pixels.split(step)]
+        pieces = [encoder(pixels[start : start + step]) for start in range(0, len(pixels), step)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
 
     def decode(

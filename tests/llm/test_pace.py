@@ -203,7 +203,7 @@ def test_never_more_than_the_limit_and_never_stuck(most: int, steps: list[tuple[
         assert pace.wait() >= 0
     for sent in flying:
         pace.end(sent)
-    assert pace.wait() <= LONGEST_RESET_S
+    assert pace.wait() <= LONGEST_RESET_S * (1 + 1e-9)  # a difference of two times of a clock
     clock.now += pace.wait() + 1e-6
     assert pace.wait() == 0
 

@@ -149,7 +149,8 @@ def test_what_was_evaluated_otherwise_meanwhile_is_measured_again(
     lines: list[str] = []
     again = job.ablate(own_store, replace(config, drift=None), told=lines.append)
     assert lines == ["measuring random on test"]
-    assert again.splits == made[0].splits
+    # As text: an interval that there is none of is NaN, which is like nothing.
+    assert repr(again.splits) == repr(made[0].splits)
 
 
 def test_a_split_without_questions_is_said_before_anything_is_trained(config: AblationConfig, own_store: Path) -> None:
