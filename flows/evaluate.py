@@ -15,6 +15,8 @@ from flows.refusing import failed
 from partonomy_data.errors import PartonomyError, UsageError
 from partonomy_data.store import manifest
 from partonomy_data.store.layout import Layout, check_folder_name
+from partonomy_data.store.remote.copies import version_here
+from partonomy_data.store.remote.state import local
 
 
 @flow(name="evaluate-plum", persist_result=False)
@@ -28,12 +30,14 @@ def evaluate_plum(
     """
     try:
         evaluate = ready("evaluate-plum", "model.evaluation", "evaluate")
-        named = manifest.read(Path(root), version).version
-        folder = Layout(Path(root)).models / check_folder_name(model_id)
+        here = local(root)
+        version_here(here, version)
+        named = manifest.read(here, version).version
+        folder = Layout(here).models / check_folder_name(model_id)
         if not folder.is_dir():
             raise UsageError("there is no such model", where=str(folder), mend="Train it first (train-plum)")
         told = evaluate(
-            root=Path(root), version=named, model_id=model_id, split=split, config=Path(config) if config else None
+            root=here, version=named, model_id=model_id, split=split, config=Path(config) if config else None
         )
         if told:
             description = f"{model_id} on {split} of version {named}"

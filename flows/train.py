@@ -15,6 +15,8 @@ from flows.refusing import failed
 from partonomy_data.errors import PartonomyError
 from partonomy_data.store import manifest
 from partonomy_data.store.pointer import require_current
+from partonomy_data.store.remote.copies import version_here
+from partonomy_data.store.remote.state import local
 
 
 @flow(name="train-plum", persist_result=False)
@@ -26,9 +28,11 @@ def train_plum(root: str = "partonomy", version: Version | None = None, config: 
     """
     try:
         train = ready("train-plum", "model.train", "train")
-        named = manifest.read(Path(root), version or require_current(Path(root))).version
-        model_id = str(train(root=Path(root), version=named, config=Path(config) if config else None))
-        events.send(events.model_trained(Path(root), named, model_id))
+        here = local(root)
+        version_here(here, version)
+        named = manifest.read(here, version or require_current(here)).version
+        model_id = str(train(root=here, version=named, config=Path(config) if config else None))
+        events.send(events.model_trained(here, named, model_id))
     except PartonomyError as error:
         return failed(error)
     return Completed(message=f"trained {model_id} on version {named}", data=model_id)

@@ -47,8 +47,10 @@ def ask(root: Path, *, image: Path, question: str, model: str, out: Path | None,
         raise ModelError(f"an answer has no format {form!r}", mend="Formats are text and json")
     from model import asking
 
-    came_to = asking.ask(folder_of(Layout(root), model), image, question, answer)
     picture = out if out is not None else Path(f"{image.stem}.parts.png")
+    if picture.exists() and image.exists() and picture.samefile(image):
+        raise ModelError("the picture would be written over the photograph", where=str(out), mend="Name another --out")
+    came_to = asking.ask(folder_of(Layout(root), model), image, question, answer)
     asking.draw(came_to, picture)
     return asking.as_json(came_to, picture) if form == "json" else asking.as_text(came_to, picture)
 

@@ -249,6 +249,8 @@ def query(
     """Runs one SELECT over a published version (DuckDB; reads only)."""
     from partonomy_data import store
 
+    if seconds is not None and not seconds > 0:
+        raise UsageError(f"--seconds must be more than 0, not {seconds:g}")
     with store.open(root, version) as opened:
         answer = opened.select(sql, seconds=seconds)
         sys.stdout.buffer.write(store.render(answer, form))

@@ -15,6 +15,8 @@ Root = Annotated[
         "--root",
         help="The store's folder, or s3://bucket/prefix ($PARTONOMY_ROOT, else ./partonomy).",
         default_factory=settings.default_root,
+        # No shell knows `--root=~/store` for a home folder.
+        callback=Path.expanduser,
     ),
 ]
 State = Annotated[

@@ -67,7 +67,8 @@ class BuildConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 def default_root() -> Path:
     """$PARTONOMY_ROOT, else `./partonomy`."""
-    return Path(os.environ.get("PARTONOMY_ROOT") or "partonomy")
+    # Files of settings, of systemd's say, have no shell that would know a home folder by `~`.
+    return Path(os.environ.get("PARTONOMY_ROOT") or "partonomy").expanduser()
 
 
 def load(path: Path) -> BuildConfig:

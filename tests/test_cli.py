@@ -71,6 +71,20 @@ def test_query_answers_in_each_format(root: Path) -> None:
     assert pq.read_table(io.BytesIO(done.stdout)).to_pylist() == as_json
 
 
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_a_query_is_not_stopped_after_no_time(root: Path, seconds: str) -> None:
+    done = partonomy("query", "SELECT 1", "--root", root, "--seconds", seconds)
+    assert done.status == 2
+    assert done.err == f"partonomy: --seconds must be more than 0, not {seconds}.\n"
+
+
+def test_a_home_folder_is_known_without_a_shell(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(root.parent))
+    assert partonomy("versions", f"--root=~/{root.name}").status == 0
+    monkeypatch.setenv("PARTONOMY_ROOT", f"~/{root.name}")
+    assert partonomy("versions").status == 0
+
+
 @pytest.mark.parametrize(
     "sql",
     [

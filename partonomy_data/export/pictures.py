@@ -50,7 +50,8 @@ def _write(row: dict[str, Any], photographs: Photographs, folder: Path) -> None:
     if row["plain"]:
         target = folder / "images" / row["source"] / row["uri"]
         if not target.exists():
-            link_or_copy(path, target)
+            # A source may hold links to its own files, which lead nowhere from here.
+            link_or_copy(path.resolve(), target)
     if not row["views"]:
         return
     image = opened(path, row["width"], row["height"], transposed=row["transposed"])

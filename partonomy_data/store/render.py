@@ -29,22 +29,36 @@ def render(answer: Answer, form: str = "table", *, width: int | None = None, gua
 
     `table` is aligned, cut to `width` columns (the terminal's by default), and says how many rows there are. `csv`
     has a header, and values that aren't scalars as JSON; `guard_formulas` puts a `'` before text that a spreadsheet
-    would take for a formula. `json` is a list of objects. Raises QueryError for another format.
+    would take for a formula. `json` is a list of objects. In `json` and `parquet`, which keep values by the names of their
+    columns, a further column of a name gets a number: `area`, `area_1`. Raises QueryError for another format.
     """
     if form == "table":
         return table_text(answer, width or shutil.get_terminal_size((120, 24)).columns).encode()
     if form == "csv":
         return csv_text(answer.rows, guard_formulas=guard_formulas).encode()
     if form == "json":
-        return json_text(answer.rows).encode()
+        return json_text(_told_apart(answer.rows)).encode()
     if form == "parquet":
         import pyarrow.parquet as pq
 
         sink = pa.BufferOutputStream()
-        pq.write_table(answer.rows, sink, compression="zstd")
+        pq.write_table(_told_apart(answer.rows), sink, compression="zstd")
         data: bytes = sink.getvalue().to_pybytes()
         return data
     raise QueryError(f"there is no format {form!r}", mend=f"Choose one of {', '.join(FORMATS)}")
+
+
+def _told_apart(rows: pa.Table) -> pa.Table:
+    """The same rows, no two columns of one name."""
+    taken = set(rows.column_names)
+    names: list[str] = []
+    for name in rows.column_names:
+        new, number = name, 0
+        while new in names or (number and new in taken):
+            number += 1
+            new = f"{name}_{number}"
+        names.append(new)
+    return rows.rename_columns(names)
 
 
 def table_text(answer: Answer, width: int) -> str:

@@ -190,6 +190,20 @@ def test_a_photograph_that_programs_would_turn_is_shown_as_its_masks_lie(small: 
         )
 
 
+def test_a_photograph_that_is_a_link_within_its_source_is_exported_whole(tmp_path: Path) -> None:
+    made = make(tmp_path, ("a.jpg",))
+    content = (made.photographs / "a.jpg").read_bytes()
+    (made.photographs / "real").mkdir()
+    (made.photographs / "a.jpg").rename(made.photographs / "real" / "b.jpg")
+    (made.photographs / "a.jpg").symlink_to(Path("real") / "b.jpg")
+    done = write(made.root, "llava", tmp_path / "out", images=made.images)
+    (row,) = every(done.out)
+    found = next(done.out.rglob("a.jpg"))
+    assert row["image"].endswith("a.jpg")
+    assert not found.is_symlink()
+    assert found.read_bytes() == content
+
+
 def test_a_question_whose_region_is_outside_is_one_line(tmp_path: Path) -> None:
     uris = ("a.jpg",)
     listed = rows(uris)["questions"]

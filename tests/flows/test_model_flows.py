@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flows import extras
 from flows.evaluate import evaluate_plum
 from flows.train import train_plum
 from partonomy_data.errors import UsageError
+from tests.helpers.stores import linked
 
 
 def test_a_function_of_a_package_that_is_there_is_found() -> None:
@@ -53,6 +55,34 @@ def test_training_is_on_the_current_version_unless_another_is_named(
     assert (done.is_completed(), done.message) == (True, f"trained plum-1 on version {current}")
     assert gone.is_failed()
     assert gone.message.startswith(f"{demo_store}: there is no version {'0' * 16}.")
+
+
+def test_a_store_in_a_bucket_is_trained_on_and_evaluated_in_its_state_folder(
+    demo_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, version = tmp_path / "state", (demo_store / "CURRENT").read_text().strip()
+    monkeypatch.setenv("PARTONOMY_STATE", str(state))
+    asked: list[tuple[Path, str | None]] = []
+
+    def fetched(root: Path, wanted: str | None) -> None:
+        """The bucket's part, which other tests have a server for: the version is there afterwards."""
+        asked.append((root, wanted))
+        linked(demo_store, root)
+
+    for flow in ("train", "evaluate"):
+        monkeypatch.setattr(f"flows.{flow}.version_here", fetched)
+        monkeypatch.setattr(f"flows.{flow}.ready", lambda *_: lambda **given: given["root"].name)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        trained = train_plum.fn(root="s3://bucket/parts")
+    assert (trained.is_completed(), trained.message) == (True, f"trained state on version {version}")
+    for path in state.iterdir():
+        if path.name != "REMOTE":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (state / "models" / "plum-1").mkdir(parents=True)
+    monkeypatch.setattr("flows.evaluate.create_markdown_artifact", lambda *_, **__: None)
+    evaluated = evaluate_plum.fn(root="s3://bucket/parts", version=version, model_id="plum-1")
+    assert evaluated.is_completed(), evaluated.message
+    assert asked == [(state, None), (state, version)]
 
 
 def test_a_model_that_is_not_there_is_not_evaluated(demo_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,11 @@ def test_refusals_are_one_line(model: Path, photograph: Path, tmp_path: Path) ->
         ask(Path("plum-1"), photograph, tmp_path)
     with pytest.raises(ModelError, match="control token"):
         ask(model, photograph, tmp_path, question="<image> what?")
+    content = photograph.read_bytes()
+    with pytest.raises(ModelError, match="written over the photograph"):
+        commands.ask(tmp_path, image=photograph, question="What?", model=str(model), out=photograph,
+                     answer=TEXT, form="text")  # fmt: skip
+    assert photograph.read_bytes() == content
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match="the picture can't be written"):
         commands.ask(tmp_path, image=photograph, question="What?", model=str(model), out=tmp_path / "file" / "a.png",

@@ -127,6 +127,16 @@ def test_every_type_of_a_store_can_be_shown_in_every_format(store: Store) -> Non
         assert pq.read_table(io.BytesIO(render(answer, "parquet"))).equals(answer.rows)
 
 
+@given(st.lists(st.sampled_from(["a", "a_1", "a_2", "b"]), min_size=1, max_size=7))
+def test_columns_of_one_name_are_told_apart_where_names_are_keys(names: list[str]) -> None:
+    rows = pa.table([[number] for number in range(len(names))], names=names)
+    (row,) = json.loads(text(Answer(rows, complete=True), "json"))
+    assert sorted(row.values()) == list(range(len(names)))
+    assert all(key == name or key.startswith(f"{name}_") for key, name in zip(row, names, strict=True))
+    assert pq.read_table(io.BytesIO(render(Answer(rows, complete=True), "parquet"))).to_pylist() == [row]
+    assert text(Answer(rows, complete=True), "csv").splitlines()[0] == ",".join(names)
+
+
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(QueryError, match="Choose one of table, csv, json, parquet"):
         render(Answer(ROWS, complete=True), "xml")
