@@ -21,7 +21,6 @@ from model.evaluation.job import EvaluationConfig
 from model.evaluation.measuring import Measured, write
 from model.evaluation.questions import Posed, Questions
 from model.plum.errors import ModelError
-from partonomy_data.questions.settings import OBJECT_FIRST
 from partonomy_data.store.layout import Layout
 from partonomy_data.store.reader import Store
 from partonomy_data.store.reader import open as open_store
@@ -30,10 +29,10 @@ from partonomy_data.store.reader import open as open_store
 METRICS: Final = ("swap_follows", "swap_stays", "swap_same")
 CHANCE: Final = "swap_chance"
 #: Where the true object is told first, the sister's must be the same: else the text contradicts the photograph.
-_BLOCKS: Final = f"""SELECT question_id, block_id FROM (
+_BLOCKS: Final = """SELECT question_id, block_id FROM (
         SELECT *, object_choices[correct_object_index + 1].object_category AS told FROM questions)
     WHERE split = $split AND balanced AND block_id IS NOT NULL
-    QUALIFY question_type <> '{OBJECT_FIRST}' OR min(told) OVER (PARTITION BY block_id) = max(told) OVER (PARTITION BY block_id)
+    QUALIFY question_type <> 'whole_to_part' OR min(told) OVER (PARTITION BY block_id) = max(told) OVER (PARTITION BY block_id)
     ORDER BY block_id, question_id"""
 _GROUPS: Final = """SELECT block_id, min(group_id) FROM questions
     WHERE split = $split AND block_id IS NOT NULL AND group_id IS NOT NULL GROUP BY block_id"""
