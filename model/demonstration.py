@@ -42,7 +42,7 @@ def config() -> TrainingConfig:
 
 
 def sources(root: Path) -> tuple[str, ...]:
-    """Those of the `test` questions that training has photographs of, too: others name parts that it never hears of."""
+    """Those of the `test` questions that training has photographs of, too: others name parts that it never hears of. Else ()."""
     with partonomy_data.open(root) as store:
         found = store.sql(
             """
@@ -58,7 +58,8 @@ def demonstrate(root: Path) -> str:
     began = time.monotonic()
     folder = train_together(root, config(), min(2, os.cpu_count() or 1))
     trained = time.monotonic() - began
-    asks = EvaluationConfig(PredictionConfig(limit=QUESTIONS, sources=sources(root)))
+    known = sources(root)
+    asks = EvaluationConfig(PredictionConfig(limit=QUESTIONS, sources=known))
     came_to = evaluating.evaluate(root, folder.name, asks)
     lines = [f"trained: {folder.name} for {STEPS} steps from the package's tiny weights, in {trained:.0f} s", ""]
     lines += _losses([json.loads(line) for line in (folder / "training.jsonl").read_text().splitlines()])
@@ -67,7 +68,8 @@ def demonstrate(root: Path) -> str:
         for row in came_to.measured.rows
         if (row["question_type"], row["slice"]) == ("all", "all")
     }
-    lines += ["", f"on {came_to.measured.n} questions about photographs that it never saw:"]
+    whose = "photographs that it never saw" + ("" if known else ", of a source that none of its training is of")
+    lines += ["", f"on {came_to.measured.n} questions about {whose}:"]
     lines += [f"  {what:<48}{values[name]:>6.2f}" for name, what in _TOLD if name in values]
     lines += ["", f"its best and worst answers, with their masks: {came_to.report.page}"]
     lines += ["So short a training is a demonstration; `partonomy train --config tiny` is the whole one."]

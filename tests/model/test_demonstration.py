@@ -33,7 +33,8 @@ def test_it_trains_measures_and_says_where_the_pictures_are(root: Path) -> None:
     (losses,) = re.findall(r"^  loss +(.*)$", told, re.MULTILINE)
     assert steps.split() == ["1", "2", "3", "4"]
     assert len(losses.split()) == 4
-    assert "on 6 questions about photographs that it never saw:" in told
+    assert demonstration.sources(root) == ()
+    assert "on 6 questions about photographs that it never saw, of a source that none of its training is of:" in told
     for what in ("the right choice", "by chance", "part names", "masks of the true answer's parts"):
         assert re.search(rf"{what}.* +[01]\.\d\d$", told, re.MULTILINE), what
     (page,) = re.findall(r"with their masks: (.*\.html)$", told, re.MULTILINE)
