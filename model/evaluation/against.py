@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from model.evaluation import candidates, measuring
 from model.evaluation.comparing import Difference, compare
-from model.evaluation.intervals import Interval
+from model.evaluation.intervals import Interval, number
 from model.evaluation.job import SHOWN, Evaluated, aligned, is_file
-from model.evaluation.measuring import number
 from model.evaluation.people import job as people
 from model.evaluation.report import markdown
 from model.evaluation.report.gathering import DRAWN
@@ -108,7 +107,7 @@ def as_markdown(found: Against) -> str:
     lines += ["## Over all types", "", *markdown.table(["", first, second, "difference"], rows), ""]
     kinds = found.types[1:]
     rows = [
-        [metric, *(_signed(by_type[kind].difference.interval) if kind in by_type else "-" for kind in kinds)]
+        [metric, *(by_type[kind].difference.interval.told("+") if kind in by_type else "-" for kind in kinds)]
         for metric, by_type in found.metrics.items()
     ]
     lines += ["## Differences by type", "", *markdown.table(["", *kinds], rows), ""]
@@ -121,9 +120,9 @@ def data(found: Against) -> dict[str, Any]:
         {
             "metric": metric,
             "question_type": kind,
-            "first": _plain(one.first),
-            "second": _plain(one.second),
-            "difference": _plain(one.difference.interval),
+            "first": one.first.plain(),
+            "second": one.second.plain(),
+            "difference": one.difference.interval.plain(),
             "higher": number(one.difference.higher),
         }
         for metric, by_type in found.metrics.items()
@@ -168,16 +167,4 @@ def _name(model: str) -> str:
 
 
 def _cells(one: Beside) -> list[str]:
-    return [_cell(one.first), _cell(one.second), _signed(one.difference.interval)]
-
-
-def _cell(one: Interval) -> str:
-    return f"{one.value:.3f}" + (f" [{one.low:.2f}, {one.high:.2f}]" if one.low == one.low else "")
-
-
-def _signed(one: Interval) -> str:
-    return f"{one.value:+.3f}" + (f" [{one.low:+.2f}, {one.high:+.2f}]" if one.low == one.low else "")
-
-
-def _plain(one: Interval) -> dict[str, float | None]:
-    return {"value": number(one.value), "low": number(one.low), "high": number(one.high)}
+    return [one.first.told(), one.second.told(), one.difference.interval.told("+")]

@@ -40,6 +40,20 @@ class Interval:
     low: float
     high: float
 
+    def told(self, sign: str = "") -> str:
+        """The value, and its ends if there are any, for a table; `sign`: `+` for a difference, whose sign is always shown."""
+        ends = f" [{self.low:{sign}.2f}, {self.high:{sign}.2f}]" if self.low == self.low else ""
+        return f"{self.value:{sign}.3f}{ends}"
+
+    def plain(self) -> dict[str, float | None]:
+        """Value and ends for JSON, and for tables: None for what there is none of."""
+        return {"value": number(self.value), "low": number(self.low), "high": number(self.high)}
+
+
+def number(value: float) -> float | None:
+    """A value as tables and JSON hold it: None where it is none."""
+    return None if np.isnan(value) else value
+
 
 def side(low: float, high: float, level: float) -> int:
     """Where an interval lies beside a level: 1 above it, -1 below it, 0 if the level is in it, but for rounding."""

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from model.evaluation.answers import Choice, EvaluationError, PartMask, Prediction, Span, Truth
+from model.evaluation.intervals import number
 from model.evaluation.naming import named
 from model.evaluation.parts_named import Related
 from model.evaluation.scoring import CONDITIONINGS, Wanted
@@ -199,11 +200,6 @@ def _prediction(row: Mapping[str, Any], conditioning: str) -> Prediction:
             PartMask(one["part"], RleJson((one["height"], one["width"]), one["counts"]), one["score"]) for one in given
         ),
     )
-
-
-def number(value: float) -> float | None:
-    """A value as a table holds it: null where it is none."""
-    return None if np.isnan(value) else value
 
 
 def _told(row: Row, model_id: str, version: str) -> dict[str, Any]:

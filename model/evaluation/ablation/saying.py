@@ -96,17 +96,12 @@ def _without_chance(metrics: Sequence[str]) -> list[str]:
 def _cell(one: Pooled | None) -> str:
     if one is None:
         return "-"
-    inside = one.interval
-    told = f"{inside.value:.3f}"
-    if inside.low == inside.low:
-        told += f" [{inside.low:.2f}, {inside.high:.2f}]"
+    told = one.interval.told()
     return told if len(one.by_seed) == 1 else f"{told} ({', '.join(f'{value:.2f}' for value in one.by_seed)})"
 
 
 def _signed(one: Interval | None) -> str:
-    if one is None:
-        return "-"
-    return f"{one.value:+.3f}" + (f" [{one.low:+.2f}, {one.high:+.2f}]" if one.low == one.low else "")
+    return "-" if one is None else one.told("+")
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from model.evaluation.general.measuring import Difference, Row, Sums
 from model.evaluation.general.reading import Format
-from model.evaluation.intervals import Interval
+from model.evaluation.intervals import Interval, number
 from model.evaluation.job import aligned
 
 
@@ -59,13 +59,11 @@ def data(outcome: Outcome) -> dict[str, Any]:
     """All of it as plain values; what there is no number for is None."""
     first = outcome.sums[0]
     metrics = [
-        {"model": name, "metric": row.metric, **_plain(row.interval), "n": row.n, "n_skipped": row.n_skipped}
+        {"model": name, "metric": row.metric, **row.interval.plain(), "n": row.n, "n_skipped": row.n_skipped}
         for name, rows in zip(outcome.models, outcome.rows, strict=True)
         for row in rows
     ]
-    gaps = [
-        {"metric": one.metric, **_plain(one.interval), "higher": _number(one.higher)} for one in outcome.differences
-    ]
+    gaps = [{"metric": one.metric, **one.interval.plain(), "higher": number(one.higher)} for one in outcome.differences]
     return {
         "format": outcome.form,
         "file": outcome.file,
@@ -115,20 +113,8 @@ def _notes() -> list[str]:
 
 
 def _cell(interval: Interval, sign: str = "") -> str:
-    if np.isnan(interval.value):
-        return "-"
-    if np.isnan(interval.low):
-        return f"{interval.value:{sign}.3f}"
-    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"
+    return "-" if np.isnan(interval.value) else interval.told(sign)
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _plain(interval: Interval) -> dict[str, float | None]:
-    return {"value": _number(interval.value), "low": _number(interval.low), "high": _number(interval.high)}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from model.evaluation import gaps, measuring
 from model.evaluation.gaps import Gap
+from model.evaluation.intervals import number
 from model.evaluation.scoring import CONDITIONINGS
 from partonomy_data.store.reader import Store
 
@@ -125,8 +126,8 @@ def gap_rows(said: Gathered, split: str) -> list[dict[str, Any]]:
             "slice": f"gap={gaps.INSIDE}",
             "metric": gap.metric,
             "value": gap.interval.value,
-            "low": measuring.number(gap.interval.low),
-            "high": measuring.number(gap.interval.high),
+            "low": number(gap.interval.low),
+            "high": number(gap.interval.high),
             "n": gap.n_outside,
             "n_skipped": 0,
         }
